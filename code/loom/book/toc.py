@@ -1,0 +1,134 @@
+"""The ordered whole: the chapters in the order of ``_toc.yml``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from loom.book.chapter import Chapter, read_chapter
+from loom.errors import LoomError, Problem, fail
+
+PACKAGE = "scratchlm"
+
+
+@dataclass(frozen=True)
+class Book:
+    """All chapters of the book and the folder they live in."""
+
+    root: Path
+    chapters: tuple[Chapter, ...]
+
+    @property
+    def package(self) -> Path:
+        """The folder of the tangled package."""
+        return self.root / "code" / PACKAGE
+
+    @property
+    def notebooks(self) -> tuple[Chapter, ...]:
+        """The chapters that have cells."""
+        return tuple(c for c in self.chapters if c.is_notebook)
+
+    def chapter(self, name: str | int) -> Chapter:
+        """The chapter with that number, file name or label.
+
+        Args:
+            name: ``5``, ``"05"``, ``"05-data"``, ``"book/05-data.md"`` or a label.
+
+        Raises:
+            LoomError: there is no such chapter.
+        """
+        wanted = str(name).strip()
+        for chapter in self.chapters:
+            if wanted.isdigit() and chapter.number == int(wanted):
+                return chapter
+            if wanted in (chapter.name, chapter.label) or Path(wanted).stem == chapter.name:
+                return chapter
+        known = ", ".join(c.name for c in self.chapters)
+        raise fail(f"no chapter `{wanted}`", f"the chapters are {known}")
+
+    def until(self, chapter: Chapter | int) -> tuple[Chapter, ...]:
+        """The chapters up to and including one; number 0 stands before the first."""
+        if isinstance(chapter, int):
+            if chapter == 0:
+                first = next((c.position for c in self.chapters if c.number is not None),
+                             len(self.chapters))
+                return self.chapters[:first]
+            chapter = self.chapter(chapter)
+        return self.chapters[:chapter.position + 1]
+
+
+def find_root(start: Path | None = None) -> Path:
+    """The nearest folder upwards that holds ``_toc.yml``.
+
+    Raises:
+        LoomError: there is none.
+    """
+    start = (start or Path.cwd()).resolve()
+    for folder in (start, *start.parents):
+        if (folder / "_toc.yml").is_file():
+            return folder
+    raise fail(f"no book here: neither {start} nor a folder above it has a _toc.yml",
+               "change into the book's folder")
+
+
+def read_book(root: Path | None = None) -> Book:
+    """Read every chapter that ``_toc.yml`` names.
+
+    Args:
+        root: the book's folder; found from the current one if not given.
+
+    Raises:
+        LoomError: every problem of every chapter.
+    """
+    root = find_root(root)
+    chapters: list[Chapter] = []
+    problems: list[Problem] = []
+    for position, (path, part) in enumerate(_files(root)):
+        match = re.match(r"(\d+)-", path.name)
+        try:
+            chapters.append(read_chapter(path, position, int(match[1]) if match else None, part))
+        except LoomError as error:
+            problems.extend(error.problems)
+    if problems:
+        raise LoomError(problems)
+    return Book(root, tuple(chapters))
+
+
+def _files(root: Path) -> Iterator[tuple[Path, str | None]]:
+    toc_path = root / "_toc.yml"
+    try:
+        toc = yaml.safe_load(toc_path.read_text(encoding="utf-8"))
+    except yaml.YAMLError:
+        toc = None
+    if not isinstance(toc, dict):
+        raise fail("is not a Jupyter Book table of contents",
+                   "it needs `format: jb-book`, `root:` and `chapters:` or `parts:`",
+                   path=toc_path)
+    seen: set[str] = set()
+
+    def walk(node: Any, part: str | None) -> Iterator[tuple[Path, str | None]]:
+        if isinstance(node, list):
+            for entry in node:
+                yield from walk(entry, part)
+        elif isinstance(node, dict):
+            part = node.get("caption", part)
+            name = node.get("root") or node.get("file")
+            if name is not None:
+                if name in seen:
+                    raise fail(f"names `{name}` twice", "keep one of the two", path=toc_path)
+                seen.add(name)
+                path = root / f"{str(name).removesuffix('.md')}.md"
+                if not path.is_file():
+                    raise fail(f"names `{name}`, but there is no {path.relative_to(root)}",
+                               "mend the name or add the file", path=toc_path)
+                yield path, part
+            for key in ("parts", "chapters", "sections"):
+                if key in node:
+                    yield from walk(node[key], part)
+
+    yield from walk(toc, None)

@@ -1,0 +1,34 @@
+"""One command line, ``loom``: for authors, for learners, for teachers."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    """Run ``loom``; an error of the user's making is told without a traceback."""
+    if sys.version_info < (3, 11):  # pip refuses too; this is for a copied folder
+        print(f"loom needs Python 3.11 or newer; this is {sys.version.split()[0]}.\n"
+              "    → install a newer Python, then `python3 -m venv .venv` again",
+              file=sys.stderr)
+        raise SystemExit(1)
+    from loom.errors import LoomError
+
+    try:
+        from loom.cli.author import app
+
+        app(prog_name="loom", standalone_mode=True)
+    except LoomError as error:
+        print(error, file=sys.stderr)
+        count = len(error.problems)
+        if count > 1:
+            print(f"{count} problems.", file=sys.stderr)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        print("\nStopped. Nothing is half-written; run the command again to go on.",
+              file=sys.stderr)
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
