@@ -243,7 +243,8 @@ def _header(path: Path, text: str, tokens: list[Any], problems: list[Problem]) -
         representation = (jupytext.get("text_representation") or {}) \
             if isinstance(jupytext, dict) else {}
         kernel = header.get("kernelspec")
-        wanted = [("jupytext.text_representation.extension", representation.get("extension"), ".md"),
+        wanted = [("jupytext.text_representation.extension",
+                   representation.get("extension"), ".md"),
                   ("jupytext.text_representation.format_name",
                    representation.get("format_name"), "myst"),
                   ("kernelspec.name",

@@ -8,7 +8,7 @@ import sys
 
 def main() -> None:
     """Run ``loom``; an error of the user's making is told without a traceback."""
-    if sys.version_info < (3, 11):  # pip refuses too; this is for a copied folder
+    if sys.version_info < (3, 11):  # noqa: UP036 (pip refuses too; for a copied folder)
         print(f"loom needs Python 3.11 or newer; this is {sys.version.split()[0]}.\n"
               "    → install a newer Python, then `python3 -m venv .venv` again",
               file=sys.stderr)
