@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from loom.errors import LoomError, Problem, Place, fail
+from loom.errors import LoomError, Place, Problem, fail
 
 BUILD = "_build"  # everything that can be made again lives below this folder
 
