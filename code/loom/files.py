@@ -42,7 +42,7 @@ def exclusive(root: Path, what: str) -> Iterator[None]:
         raise fail("another loom command is at work in this tree",
                    "wait until it ends, or stop it, then try again", path=root) from None
     except OSError as error:
-        raise _told(error, path) from error
+        raise told(error, path) from error
     try:
         holder.write_text(f"loom {what}, process {os.getpid()}", encoding="utf-8")
         yield
@@ -93,7 +93,7 @@ def write_all(files: Mapping[Path, str | bytes], remove: tuple[Path, ...] = ()) 
                 else:
                     os.replace(backup, path)
         if isinstance(error, OSError):
-            raise _told(error, current) from error
+            raise told(error, current) from error
         raise
     finally:
         for leftover in [*staged.values(), *(b for b in saved.values() if b)]:
@@ -112,7 +112,7 @@ def replace_folder(target: Path, source: Path) -> None:
     except OSError as error:
         if old is not None and old.exists() and not target.exists():
             os.replace(old, target)
-        raise _told(error, target) from error
+        raise told(error, target) from error
     finally:
         if old is not None:
             shutil.rmtree(old.parent, ignore_errors=True)
@@ -143,10 +143,10 @@ def _reporting(action: object, path: Path) -> None:
     try:
         action()  # type: ignore[operator]
     except OSError as error:
-        raise _told(error, path) from error
+        raise told(error, path) from error
 
 
-def _told(error: OSError, path: Path) -> LoomError:
+def told(error: OSError, path: Path) -> LoomError:
     """An operating system's error in the words of this book's tools."""
     import errno
 
