@@ -26,3 +26,17 @@ def lint() -> None:
     if problems:
         raise LoomError(problems)
     typer.echo(f"{len(book.chapters)} chapters, no problems")
+
+
+@app.command()
+def weave(
+    kinds: list[str] = typer.Argument(None, metavar="html|pdf|epub…", help="Forms of the book."),
+    jobs: int = typer.Option(1, "--jobs", "-j", min=1, help="Processes for many chapters."),
+) -> None:
+    """Build the book as HTML, PDF, EPUB (HTML if nothing is said)."""
+    from loom.book.toc import find_root
+    from loom.weave.build import build
+
+    for book in build(find_root(), *(kinds or ["html"]), jobs=jobs, tell=typer.echo):
+        how = f"built in {book.seconds:.1f} s" if book.fresh else "up to date"
+        typer.echo(f"{book.kind}: {how}, open {book.path}")
