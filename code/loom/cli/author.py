@@ -5,6 +5,8 @@ Every command imports what it needs inside itself: ``loom --help`` is quick.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 app = typer.Typer(
@@ -40,3 +42,83 @@ def weave(
     for book in build(find_root(), *(kinds or ["html"]), jobs=jobs, tell=typer.echo):
         how = f"built in {book.seconds:.1f} s" if book.fresh else "up to date"
         typer.echo(f"{book.kind}: {how}, open {book.path}")
+
+
+@app.command()
+def run(
+    chapters: Annotated[list[str] | None, typer.Argument(
+        metavar="[CHAPTERS]…", help="Numbers or names; all chapters if none is given.")] = None,
+    jobs: Annotated[int | None, typer.Option(
+        "--jobs", "-j", min=1,
+        help="Chapters side by side; one per processor if not given.")] = None,
+    force: Annotated[bool, typer.Option(help="Run what is up to date too, and compare.")] = False,
+    check: Annotated[bool, typer.Option(help="Run nothing; fail if something has to.")] = False,
+) -> None:
+    """Run the chapters that have changed, each once; keep their outputs for the book."""
+    from loom.book.toc import read_book
+    from loom.errors import LoomError
+
+    book = read_book()
+    wanted = [book.chapter(name) for name in chapters or ()]
+    if check:
+        from loom.run.store import Store
+
+        Store(book).require_fresh(wanted or book.notebooks)
+        typer.echo("every chapter's outputs are up to date")
+        return
+    from loom.run.execute import run as run_chapters
+    from loom.run.progress import display
+
+    done = run_chapters(book, wanted or None, jobs=jobs, force=force, display=display())
+    for note in done.notes:
+        typer.echo(note)
+    if done.fresh or done.ran:
+        typer.echo(f"{len(done.ran)} run, {len(done.fresh)} up to date")
+    if done.problems:
+        raise LoomError(done.problems)
+
+
+@app.command()
+def tangle(
+    check: bool = typer.Option(False, "--check", help="Write nothing; fail with a diff on drift."),
+    force: bool = typer.Option(False, "--force", help="Overwrite edits made in the package."),
+) -> None:
+    """Make the package in code/scratchlm from the chapters' cells."""
+    from loom.book.toc import read_book
+    from loom.files import exclusive
+    from loom.tangle.disk import drift, write_package
+    from loom.tangle.modules import tangle as make
+
+    book = read_book()
+    if check:
+        found = False
+        for line in drift(book, make(book.chapters)):
+            found = True
+            typer.echo(line, nl=not line.endswith("\n"))
+        if found:
+            typer.echo("\nThe package differs from the book. `loom tangle` writes it again; "
+                       "`loom sync` carries edits of the package back.", err=True)
+            raise typer.Exit(1)
+        typer.echo("the package is what the book says")
+        return
+    with exclusive(book.root, "tangle"):
+        package = make(book.chapters)
+        for path in write_package(book, package, force):
+            typer.echo(f"{'wrote' if path.exists() else 'removed'} {path.relative_to(book.root)}")
+    lines = sum(text.count("\n") for text in package.files.values())
+    typer.echo(f"{len(package.files)} files, {lines} lines")
+
+
+@app.command()
+def snapshot(
+    chapter: str = typer.Argument(help="A number or a name; 0 stands before chapter 1."),
+    folder: str = typer.Argument(help="Where to write `scratchlm/`."),
+) -> None:
+    """Write the package as it stands after a chapter."""
+    from pathlib import Path
+
+    from loom.book.toc import read_book
+    from loom.tangle.snapshot import write_snapshot
+
+    package = write_snapshot(read_book(), chapter, Path(folder))
+    typer.echo(f"{len(package.files)} files in {Path(folder) / 'scratchlm'}")
