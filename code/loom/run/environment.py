@@ -129,10 +129,10 @@ class Room:
         threads = {name: str(THREADS) for name in (
             "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",
             "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")}
-        matplotlibrc = root / LOOK
-        look = {"MATPLOTLIBRC": str(matplotlibrc)} if matplotlibrc.is_file() else {}
+        look = self.folder / "matplotlibrc"
+        look.write_text(_look(root), encoding="utf-8")
         return {
-            **kept, **threads, **look,
+            **kept, **threads, "MATPLOTLIBRC": str(look),
             "OMP_WAIT_POLICY": "PASSIVE", "KMP_BLOCKTIME": "0",
             "TZ": "UTC", "LC_ALL": "C.UTF-8", "LANG": "C.UTF-8", "COLUMNS": "80",
             "NO_COLOR": "1", "TERM": "dumb",
@@ -148,6 +148,13 @@ class Room:
             "LOOM_ROOT": str(root),
             "LOOM_RUN": str(self.folder),
         }
+
+
+def _look(root: Path) -> str:
+    """The look of the figures; names inside an SVG are never random."""
+    path = root / LOOK
+    look = path.read_text(encoding="utf-8") if path.is_file() else ""
+    return look if "svg.hashsalt" in look else f"{look}\nsvg.hashsalt: loom\n"
 
 
 def constants() -> str:
