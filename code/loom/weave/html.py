@@ -26,7 +26,10 @@ ENGINE = "tex-svg.js"  # draws paths: needs no font files, prints well
 
 def setup(app: Sphinx) -> None:
     """Connect what follows to Sphinx's events."""
+    from loom.weave.figures import TellFiguresApart
+
     app.connect("config-inited", _prepare_assets)
+    app.add_post_transform(TellFiguresApart)
     app.connect("html-page-context", _offer_notebook, priority=510)
     app.connect("html-page-context", _describe_page, priority=520)
     app.connect("build-finished", _finish)
@@ -41,7 +44,7 @@ def _prepare_assets(app: Sphinx, config: Config) -> None:
     _copy_mathjax(folder / "mathjax")
     if str(folder) not in config.html_static_path:
         config.html_static_path.append(str(folder))
-    config.mathjax_path = f"mathjax/{ENGINE}"  # type: ignore[attr-defined]
+    config.mathjax_path = f"mathjax/{ENGINE}"
 
 
 def _copy_mathjax(folder: Path) -> None:
@@ -122,10 +125,12 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
 
 def _write_notebooks(app: Sphinx, out: Path) -> None:
     """The chapters as notebooks, beside their pages."""
-    if find_spec("loom.run.store") is None:
-        return
     from loom.book.toc import read_book
-    from loom.run.store import notebook_for_reader
+    from loom.run import store
+
+    notebook_for_reader = getattr(store, "notebook_for_reader", None)
+    if notebook_for_reader is None:
+        return
 
     book = read_book(Path(app.srcdir))
     for chapter in book.notebooks:

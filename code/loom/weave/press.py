@@ -50,6 +50,8 @@ def press(root: Path, builder: str, work: Path, jobs: int = 1) -> None:
     from sphinx.util.docutils import docutils_namespace, patch_docutils
 
     config = _configuration(root)
+    if builder != "html":
+        config["templates_path"] = []  # they are made for the theme of the HTML
     early = io.StringIO()
     collector = _Collector()
     app: Sphinx | None = None
@@ -88,7 +90,7 @@ def _application(root: Path, builder: str, work: Path, config: dict[str, Any],
 def _configuration(root: Path) -> dict[str, Any]:
     """Sphinx's configuration, from ``_config.yml`` as Jupyter Book reads it."""
     import yaml
-    from jsonschema import ValidationError
+    from jsonschema import ValidationError  # type: ignore[import-untyped]
     from jupyter_book.config import get_final_config  # type: ignore[import-untyped]
 
     path = root / "_config.yml"
