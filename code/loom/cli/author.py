@@ -5,6 +5,7 @@ Every command imports what it needs inside itself: ``loom --help`` is quick.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -28,6 +29,20 @@ def lint() -> None:
     if problems:
         raise LoomError(problems)
     typer.echo(f"{len(book.chapters)} chapters, no problems")
+
+
+@app.command()
+def stats(
+    root: Annotated[Path | None, typer.Option(help="The book's folder, if not this one.")] = None,
+) -> None:
+    """Print the book in numbers: cells, tangled lines, drift, duplicate definitions."""
+    from dataclasses import asdict
+
+    from loom.book.toc import read_book
+    from loom.tangle.stats import statistics
+
+    for name, count in asdict(statistics(read_book(root))).items():
+        typer.echo(f"{name.replace('_', ' '):14} {count:6,}")
 
 
 @app.command()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -213,9 +214,13 @@ def _place_of(item: Item, name: str) -> Place:
 
 
 def _imports_of(cell: Cell) -> Iterator[Import]:
-    """Every import of a cell; a cell with notebook magics is read without them."""
+    """Every import of a cell; a cell with notebook magics is read without them.
+
+    A cell that is handed to a magic as a whole (``%%writefile``, ``%%bash``)
+    is not this notebook's Python.
+    """
     source = cell.source
-    if "import" not in source:
+    if "import" not in source or re.match(r"%%(?!(time|timeit|capture|prun)\b)", source):
         return
     try:
         tree = ast.parse(source)
