@@ -1,0 +1,294 @@
+"""From Gradients, from one rule (chapter 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scratchlm.autograd import Array, Tensor, unbroadcast
+
+
+# § sec-modules
+class Parameter(Tensor):
+    """A tensor that training changes. It keeps a copy of its data."""
+
+    def __init__(self, data: ArrayLike) -> None:
+        super().__init__(np.array(data), requires_grad=True)
+
+
+class Module:
+    """A part of a model: parameters, smaller modules, a forward pass."""
+
+    forward: Callable[..., Tensor]
+
+    def __call__(self, *inputs: Any) -> Tensor:
+        return self.forward(*inputs)
+
+    def parameters(self) -> list[Parameter]:
+        """Every parameter once, however many parts share it."""
+        found: dict[Parameter, None] = {}
+        for value in vars(self).values():
+            parts = value if isinstance(value, list | tuple) else [value]
+            for part in parts:
+                if isinstance(part, Parameter):
+                    found[part] = None
+                elif isinstance(part, Module):
+                    found.update(dict.fromkeys(part.parameters()))
+        return list(found)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+
+class Linear(Module):
+    """y = x W^T + b, from (..., d_in) to (..., d_out).
+
+    Args:
+        d_in: numbers per input row.
+        d_out: numbers per output row.
+        rng: draws the weights, evenly from +-1/sqrt(d_in).
+        bias: whether to add b.
+    """
+
+    def __init__(self, d_in: int, d_out: int, rng: np.random.Generator,
+                 bias: bool = True) -> None:
+        if d_in < 1 or d_out < 1:
+            raise ValueError(f"d_in={d_in}, d_out={d_out}: both must be "
+                             "at least 1")
+        bound = d_in**-0.5
+        self.weight = Parameter(rng.uniform(-bound, bound, (d_out, d_in)))
+        self.bias = (Parameter(rng.uniform(-bound, bound, d_out))
+                     if bias else None)
+
+    def forward(self, x: Tensor | ArrayLike) -> Tensor:
+        """(..., d_in) to (..., d_out)."""
+        y = x @ self.weight.transpose()
+        return y if self.bias is None else y + self.bias
+
+
+class Sequential(Module):
+    """Functions applied one after the other; modules among them count."""
+
+    def __init__(self, *layers: Callable[[Any], Tensor]) -> None:
+        self.layers = layers
+
+    def forward(self, x: Any) -> Tensor:
+        """The output of the last layer."""
+        for layer in self.layers:
+            x = layer(x)
+        out: Tensor = x
+        return out
+
+
+class Embedding(Module):
+    """A table of rows, read by index: (...) to (..., d_model).
+
+    Args:
+        vocab_size: number of rows.
+        d_model: numbers per row.
+        rng: draws the rows, normal with standard deviation one.
+    """
+
+    def __init__(self, vocab_size: int, d_model: int,
+                 rng: np.random.Generator) -> None:
+        if vocab_size < 1 or d_model < 1:
+            raise ValueError(f"vocab_size={vocab_size}, d_model={d_model}:"
+                             " both must be at least 1")
+        self.weight = Parameter(rng.normal(size=(vocab_size, d_model)))
+
+    def forward(self, ids: ArrayLike) -> Tensor:
+        """The rows that integer ids name."""
+        return self.weight[_checked_ids(ids, self.weight.shape[0])]
+
+
+def _checked_ids(ids: ArrayLike, limit: int) -> NDArray[np.integer[Any]]:
+    """Integers from 0 to limit - 1; anything else is an error."""
+    numbers = np.asarray(ids)
+    if numbers.dtype.kind not in "iu":
+        raise TypeError(f"ids are integers, not {numbers.dtype}")
+    bad = numbers[(numbers < 0) | (numbers >= limit)]
+    if bad.size:
+        raise ValueError(f"id {bad[0]} is outside 0 to {limit - 1}")
+    return numbers
+
+
+def cross_entropy(logits: Tensor, targets: ArrayLike) -> Tensor:
+    """Mean negative log-probability of the targets, in nats.
+
+    Args:
+        logits: (..., V).
+        targets: (...), integers from 0 to V - 1.
+
+    Raises:
+        ValueError: the shapes do not fit, or a target is out of range.
+    """
+    ids = _checked_ids(targets, logits.shape[-1])
+    if ids.shape != logits.shape[:-1]:
+        raise ValueError(f"targets of shape {ids.shape} for logits of "
+                         f"shape {logits.shape}: want {logits.shape[:-1]}")
+    right = logits.gather(ids[..., None]).reshape(*ids.shape)
+    return (logits.logsumexp(axis=-1) - right).mean()
+
+
+# § sec-sgd
+class SGD:
+    """Stochastic gradient descent, with momentum (Polyak 1964).
+
+    Args:
+        params: what to train; one that is named twice moves once.
+        lr: the learning rate.
+        momentum: the share of the velocity that survives a step.
+
+    Raises:
+        ValueError: no parameters, or a rate outside its range.
+    """
+
+    def __init__(self, params: Iterable[Tensor], lr: float,
+                 momentum: float = 0.0) -> None:
+        self.params = list(dict.fromkeys(params))
+        if not self.params:
+            raise ValueError("there are no parameters to train")
+        if not lr > 0:
+            raise ValueError(f"lr={lr} must be above 0")
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum={momentum} must be in [0, 1)")
+        self.lr, self.momentum = lr, momentum
+        self.velocity = [np.zeros_like(p.data) for p in self.params]
+
+    def step(self) -> None:
+        """Move every parameter that has a gradient."""
+        for p, v in zip(self.params, self.velocity, strict=True):
+            if p.grad is not None:
+                v *= self.momentum
+                v += p.grad
+                p.data -= self.lr * v
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for p in self.params:
+            p.zero_grad()
+
+
+# § sec-linear-backward
+def linear_backward(grad: Array, x: Array, weight: Array,
+                    ) -> tuple[Array, Array, Array]:
+    """VJP of y = x W^T + b.
+
+    Args:
+        grad: (..., d_out), the gradient of y.
+        x: (..., d_in).
+        weight: (d_out, d_in).
+
+    Returns:
+        The gradients of x, of the weight and of the bias (d_out,).
+
+    Raises:
+        ValueError: the shapes do not fit together.
+    """
+    if (grad.shape[:-1] != x.shape[:-1]
+            or weight.shape != (grad.shape[-1], x.shape[-1])):
+        raise ValueError(f"grad {grad.shape}, x {x.shape} and weight "
+                         f"{weight.shape}: want (..., d_out), "
+                         "(..., d_in) and (d_out, d_in)")
+    rows = grad.reshape(-1, grad.shape[-1])
+    inputs = x.reshape(-1, x.shape[-1])
+    return grad @ weight, rows.T @ inputs, rows.sum(axis=0)
+
+
+# § sec-cross-entropy-backward
+def softmax_cross_entropy_backward(logits: Array,
+                                   targets: ArrayLike) -> Array:
+    """Gradient of the mean cross-entropy: (p - y) / number of targets.
+
+    Args:
+        logits: (..., V).
+        targets: (...), integers from 0 to V - 1.
+
+    Returns:
+        The gradient of the logits, (..., V); each row sums to zero.
+
+    Raises:
+        ValueError: the shapes do not fit, or a target is out of range.
+    """
+    ids = _checked_ids(targets, logits.shape[-1])
+    if ids.shape != logits.shape[:-1]:
+        raise ValueError(f"targets of shape {ids.shape} for logits of "
+                         f"shape {logits.shape}: want {logits.shape[:-1]}")
+    p = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    p /= p.sum(axis=-1, keepdims=True)
+    rows = p.reshape(-1, p.shape[-1])
+    rows[np.arange(len(rows)), ids.ravel()] -= 1
+    gradient: Array = rows.reshape(logits.shape) / ids.size
+    return gradient
+
+
+# § sec-layernorm-backward
+def layernorm_backward(grad: Array, x: Array, gamma: Array,
+                       eps: float = 1e-5) -> tuple[Array, Array, Array]:
+    """VJP of layer norm over the last axis (Ba et al. 2016).
+
+    Args:
+        grad: (..., d), the gradient of y = gamma * n + beta.
+        x: (..., d), what was normalized.
+        gamma: (d,).
+        eps: added to the variance.
+
+    Returns:
+        The gradients of x, of gamma (d,) and of beta (d,).
+
+    Raises:
+        ValueError: the shapes do not fit together.
+    """
+    if grad.shape != x.shape or gamma.shape != x.shape[-1:]:
+        raise ValueError(f"grad {grad.shape}, x {x.shape} and gamma "
+                         f"{gamma.shape}: want (..., d), (..., d), (d,)")
+    centered = x - x.mean(axis=-1, keepdims=True)
+    variance = (centered**2).mean(axis=-1, keepdims=True)
+    s = np.sqrt(variance + eps)
+    n = centered / s
+    dn = grad * gamma
+    through_mean = dn.mean(axis=-1, keepdims=True)
+    through_spread = n * (dn * n).mean(axis=-1, keepdims=True)
+    dx = (dn - through_mean - through_spread) / s
+    return (dx, unbroadcast(grad * n, gamma.shape),
+            unbroadcast(grad, gamma.shape))
+
+
+# § sec-attention-backward
+def attention_backward(grad: Array, q: Array, k: Array, v: Array,
+                       attn_mask: NDArray[np.bool_] | None = None,
+                       scale: float | None = None,
+                       ) -> tuple[Array, Array, Array]:
+    """VJP of softmax(q k^T * scale) v (Vaswani et al. 2017).
+
+    Args:
+        grad: (..., T_q, d_v), the gradient of the output.
+        q: (..., T_q, d).
+        k: (..., T_k, d).
+        v: (..., T_k, d_v).
+        attn_mask: (..., T_q, T_k), True where a query may attend.
+        scale: 1 / sqrt(d) if not given.
+
+    Returns:
+        The gradients of q, k and v.
+
+    Raises:
+        ValueError: a query may attend to no key at all.
+    """
+    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    scores = q @ k.swapaxes(-1, -2) * scale
+    if attn_mask is not None:
+        if not attn_mask.any(axis=-1).all():
+            raise ValueError("attn_mask leaves a query without any key")
+        scores = np.where(attn_mask, scores, -np.inf)
+    p = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    p /= p.sum(axis=-1, keepdims=True)
+    dv = p.swapaxes(-1, -2) @ grad
+    dp = grad @ v.swapaxes(-1, -2)
+    ds = p * (dp - (dp * p).sum(axis=-1, keepdims=True)) * scale
+    return ds @ k, ds.swapaxes(-1, -2) @ q, dv
