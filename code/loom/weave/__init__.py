@@ -16,7 +16,9 @@ PARTS = (
     "listings",  # the line above a tangled cell: where it goes, what it does there
     "built",     # the directive that lists what a chapter built
     "outputs",   # outputs of the runner, as MyST-NB reads them
+    "numbers",   # chapters are called chapters
     "html",      # the page: mathematics, notebooks, style
+    "search",    # what search results show, without a network
     "epub",      # the same book for e-readers
     "typst",     # the PDF
 )

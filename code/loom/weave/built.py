@@ -84,7 +84,7 @@ def additions(package: Package, chapter: Chapter) -> list[Addition]:
     """
     purposes = {module: dict(_purposes(text)) for module, text in package.files.items()}
     found: list[Addition] = []
-    for d in package.definitions:
+    for d in sorted(package.definitions, key=lambda d: (str(d.module), d.first)):
         if d.chapter.path != chapter.path or _is_private(d.name):
             continue
         purpose = purposes[d.module].get(d.name, "")

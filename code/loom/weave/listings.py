@@ -131,7 +131,7 @@ class PutHeads(SphinxPostTransform):
 
 def _is_tangled(node: nodes.container) -> bool:
     return node.get("nb_element") == "cell_code" \
-        and bool(node.get("cell_metadata", {}).get("tangle"))
+        and "tangle" in node.get("cell_metadata", ())
 
 
 def _head(listings: Listings, listing: Listing) -> listing_head:
@@ -157,7 +157,7 @@ def _visit_html(self: HTML5Translator, node: listing_head) -> None:
     for key, arrow, words in (("before", "↑", "before"), ("after", "↓", "after")):
         if node[key] is not None:
             turns.append(f'<a href="{_address(self, node[key])}" '
-                         f'title="Where {self.encode(node["target"])} comes from, just {words}">'
+                         f'title="The listing of {self.encode(node["target"])} {words} this one">'
                          f'<span aria-hidden="true">{arrow}</span>'
                          f'<span class="sr-only">listing {words} this one</span></a>')
     turn = f'<span class="listing-turn">{"".join(turns)}</span>' if turns else ""

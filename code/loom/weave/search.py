@@ -1,0 +1,54 @@
+"""The text of every page in one script, for search results without a network."""
+
+from __future__ import annotations
+
+import html
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from docutils import nodes
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+FILE = "search-text.js"
+
+
+def setup(app: Sphinx) -> None:
+    """Gather the text while pages are written, write it at the end."""
+    texts: dict[str, str] = {}
+
+    def gather(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+        texts[docname] = "".join(map(_section, _children(doctree, nodes.section)))
+
+    def write(app: Sphinx, error: Exception | None) -> None:
+        if error is None and app.builder.name == "html":
+            path = Path(app.outdir) / "_static" / FILE
+            path.write_text(f"const BOOK_TEXT = {json.dumps(texts, ensure_ascii=False)};\n",
+                            encoding="utf-8")
+
+    app.connect("doctree-resolved", gather)
+    app.connect("build-finished", write)
+
+
+def _section(section: nodes.section) -> str:
+    """A section's words, and those of its subsections, as the least HTML."""
+    parts = [_section(child) if isinstance(child, nodes.section) else _block(child)
+             for child in section.children]
+    return f'<section id="{html.escape(section["ids"][0])}">{" ".join(parts)}</section>'
+
+
+def _block(node: nodes.Node) -> str:
+    """A paragraph, a listing …, and the anchors of the index inside it."""
+    words = html.escape(" ".join(node.astext().split()))
+    if isinstance(node, nodes.Element):
+        for inner in node.findall(nodes.Element):
+            for name in inner.get("ids", ()):
+                if name.startswith("index-"):
+                    words = f'<span id="{html.escape(name)}">{words}</span>'
+    return words
+
+
+def _children(node: nodes.Element, kind: type[nodes.section]) -> list[nodes.section]:
+    return [child for child in node.children if isinstance(child, kind)]
