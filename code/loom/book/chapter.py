@@ -162,6 +162,15 @@ def read_chapter(path: Path, position: int = 0, number: int | None = None,
     return _parse(path, position, number, part, text)
 
 
+def with_text(chapter: Chapter, text: str) -> Chapter:
+    """The chapter as it would be if its file held another text.
+
+    Raises:
+        LoomError: as ``read_chapter``.
+    """
+    return _parse(chapter.path, chapter.position, chapter.number, chapter.part, text)
+
+
 @lru_cache(maxsize=256)
 def _parse(path: Path, position: int, number: int | None, part: str | None,
            text: str) -> Chapter:

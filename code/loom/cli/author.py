@@ -137,3 +137,55 @@ def snapshot(
 
     package = write_snapshot(read_book(), chapter, Path(folder))
     typer.echo(f"{len(package.files)} files in {Path(folder) / 'scratchlm'}")
+
+
+@app.command()
+def sync() -> None:
+    """Carry edits made in code/scratchlm back to the chapters' cells."""
+    from loom.book.toc import read_book
+    from loom.files import exclusive
+    from loom.tangle.sync import sync as carry
+
+    book = read_book()
+    with exclusive(book.root, "sync"):
+        carried = carry(book)
+    for one in carried:
+        typer.echo(f"{one.place}: {one.name} ({one.module})")
+    typer.echo(f"{len(carried)} edits carried" if carried else "nothing to carry")
+
+
+@app.command()
+def where(
+    place: str = typer.Argument(metavar="FILE:LINE", help="A line of a chapter or a module."),
+) -> None:
+    """Say which line of the book a line of the package comes from, or the reverse."""
+    from pathlib import Path
+
+    from loom.book.toc import read_book
+    from loom.errors import fail
+    from loom.tangle.modules import tangle as make
+    from loom.tangle.where import where as find
+
+    file, _, line = place.rpartition(":")
+    if not file or not line.isdigit():
+        raise fail(f"`{place}` is not FILE:LINE", "such as code/scratchlm/gpt.py:42")
+    book = read_book()
+    for answer in find(book, make(book.chapters), Path(file), int(line)):
+        typer.echo(answer)
+
+
+@app.command()
+def test(
+    chapter: str = typer.Argument(help="A chapter's number or name."),
+    package: str = typer.Option(None, "--package", metavar="DIR",
+                                help="The folder of a scratchlm that you typed in."),
+) -> None:
+    """Run a chapter's tests, on the book's own code as of that chapter or on yours."""
+    from pathlib import Path
+
+    from loom.book.toc import read_book
+    from loom.tangle.snapshot import run_tests
+
+    book = read_book()
+    folder = Path(package) if package else None
+    raise typer.Exit(run_tests(book, book.chapter(chapter), folder))

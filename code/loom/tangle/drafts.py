@@ -15,7 +15,7 @@ from loom.book.chapter import Cell, Chapter
 from loom.book.toc import PACKAGE
 from loom.errors import Place, Problem
 from loom.tangle.imports import Import, read_imports
-from loom.tangle.names import Uses, bare_super, private_names, uses_in
+from loom.tangle.names import PRIVATE, Uses, bare_super, private_names, uses_in
 from loom.tangle.pieces import (
     SECTION_MARK,
     Cut,
@@ -111,8 +111,7 @@ class Maker:
         source = self._cut(cell)
         if source is None:
             return
-        draft = self.drafts.setdefault(cell.target, Draft(cell.target))
-        self._check_folders(draft, cell)
+        draft = self.drafts.get(cell.target) or self._open(cell.target, cell)
         opening = not draft.chapters
         if chapter not in draft.chapters:
             draft.chapters.append(chapter)
@@ -189,13 +188,16 @@ class Maker:
         self.problem(cell, line, f"syntax error: {error.msg}\n        {text}\n        {caret}",
                      "mend the cell")
 
-    def _check_folders(self, draft: Draft, cell: Cell) -> None:
+    def _open(self, path: PurePosixPath, cell: Cell) -> Draft:
+        """Begin a module."""
         for other in self.drafts:
-            for short, long in ((draft.path, other), (other, draft.path)):
+            for short, long in ((path, other), (other, path)):
                 if short.with_suffix("") in long.parents:
                     self.problem(cell, cell.fence - cell.line + 1,
                                  f"{short} and {long}: a module and a folder of one name",
                                  f"call the module {short.with_suffix('') / '__init__.py'}")
+        self.drafts[path] = Draft(path)
+        return self.drafts[path]
 
     def _add_imports(self, draft: Draft, item: Item) -> None:
         for i in read_imports(item.piece.node, item.cell.place()):
@@ -291,10 +293,11 @@ class Maker:
         if owner.piece.members[0].start <= owner.piece.head:
             self.problem(cell, piece.start, f"`{cls}` grows, but its body stands on its first line",
                          f"give the body of `{cls}` its own line, at {owner.place}")
-        for name, line in private_names(piece.node):
+        text = "\n".join(item.source.lines[piece.start - 1:piece.last])
+        for name, line in private_names(piece.node) if re.search(rf"\b{PRIVATE}\b", text) else ():
             self.problem(cell, line, f"`{name}` would be spelled `_{cls.lstrip('_')}{name}` "
                          f"inside the body of `{cls}`", f"use one underscore: `{name[1:]}`")
-        line_of_super = bare_super(piece.node)
+        line_of_super = bare_super(piece.node) if re.search("super|__class__", text) else None
         if line_of_super is not None:
             self.problem(cell, line_of_super,
                          "`super()` without arguments fails in a method that grows on its class",

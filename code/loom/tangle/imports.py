@@ -99,11 +99,11 @@ def _print_block(imports: Sequence[Import], margin: str) -> list[tuple[str, Plac
         for names in merged.values():
             names.sort(key=_by_name)
         for names in sorted(merged.values(), key=lambda n: (_by_module(n[0]), _by_name(n[0]))):
-            lines += _print_from(names, margin)
+            lines += print_from(names, margin)
     return lines
 
 
-def _print_from(names: Sequence[Import], margin: str) -> list[tuple[str, Place | None]]:
+def print_from(names: Sequence[Import], margin: str) -> list[tuple[str, Place | None]]:
     one_line = f"{margin}from {names[0].module} import " + ", ".join(
         str(i).split(" import ", 1)[1] for i in names)
     if len(one_line) <= WIDTH:
@@ -163,6 +163,15 @@ def imported_modules(source: str) -> frozenset[str]:
                     if i.name:
                         found.add(f"{i.module}.{i.name}")
     return frozenset(found)
+
+
+def needed_names(source: str) -> Iterator[str]:
+    """What plain Python takes from the package: ``scratchlm.x`` or ``scratchlm.x.y``."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for i in read_imports(node):
+                if i.module.split(".")[0] == PACKAGE and (i.module, i.name) != (PACKAGE, None):
+                    yield f"{i.module}.{i.name}" if i.name else i.module
 
 
 def _parses(source: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 import copy
+import re
 import symtable
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ KNOWN = frozenset(dir(builtins)) | {
     "__name__", "__file__", "__doc__", "__spec__", "__package__", "__path__", "__class__",
     "__qualname__", "__module__", "__annotations__",
 }
+
+PRIVATE = r"__\w*[^\W_]_?"
 
 
 @dataclass
@@ -156,8 +159,8 @@ def private_names(node: ast.AST) -> Iterator[tuple[str, int]]:
     for inner in ast.walk(node):
         for _, value in ast.iter_fields(inner):
             for name in value if isinstance(value, list) else [value]:
-                if isinstance(name, str) and name.startswith("__") and not name.endswith("__") \
-                        and name.isidentifier() and not isinstance(inner, ast.Constant):
+                if isinstance(name, str) and re.fullmatch(PRIVATE, name) \
+                        and not isinstance(inner, ast.Constant):
                     yield name, getattr(inner, "lineno", getattr(node, "lineno", 1))
 
 

@@ -199,20 +199,26 @@ def is_placeholder(piece: Piece) -> bool:
     return False
 
 
+def docstring_of(node: ast.AST) -> ast.stmt | None:
+    """The docstring of a function or class, None if it has none."""
+    if isinstance(node, DEFINITIONS):
+        match node.body[0]:
+            case ast.Expr(ast.Constant(str())):
+                return node.body[0]
+    return None
+
+
 def frozen_lines(piece: Piece, lines: Sequence[str]) -> set[int]:
     """The lines that lie inside a string and must keep their margin.
 
     Docstrings are not among them: they move with their function.
     """
-    docstrings: set[int] = set()
-    candidates = False
-    for node in ast.walk(piece.node):
-        if isinstance(node, DEFINITIONS) and isinstance(node.body[0], ast.Expr):
-            docstrings.add(id(node.body[0].value))
-        elif (isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in docstrings
-              and (node.end_lineno or 0) > node.lineno):
-            candidates = True
-    if not candidates:
+    outside = lines[piece.start - 1:piece.last]
+    docstring = docstring_of(piece.node)
+    if docstring is not None:
+        outside = (*lines[piece.start - 1:docstring.lineno - 1],
+                   *lines[docstring.end_lineno or 0:piece.last])
+    if not any('"""' in line or "'''" in line or line.endswith("\\") for line in outside):
         return set()
     return set(_string_lines(piece, lines))
 
@@ -221,9 +227,8 @@ def _string_lines(piece: Piece, lines: Sequence[str]) -> Iterator[int]:
     text = "\n".join(lines[piece.start - 1:piece.last])
     text = "\n" * (piece.start - 1) + ("if 1:\n" if text[:1].isspace() else "\n") + text + "\n"
     opened: list[int] = []
-    docstrings = {(node.body[0].lineno + 1, node.body[0].col_offset)
-                  for node in ast.walk(piece.node)
-                  if isinstance(node, DEFINITIONS) and isinstance(node.body[0], ast.Expr)}
+    docstrings = {(found.lineno + 1, found.col_offset)
+                  for node in ast.walk(piece.node) if (found := docstring_of(node))}
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         name = tokenize.tok_name[token.type]
         if token.type == tokenize.STRING and token.start not in docstrings:
