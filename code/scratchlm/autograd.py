@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import ArrayLike, NDArray
 
 # § sec-tensor
@@ -181,7 +182,7 @@ class Tensor:
         At zero, where there is no derivative, we take 0, as PyTorch does.
         """
         positive = self.data > 0
-        return _node(np.where(positive, self.data, 0), (self,),
+        return _node(np.maximum(self.data, 0), (self,),
                      lambda g: (g * positive,))
 
     def sum(self, axis: Axis = None, keepdims: bool = False) -> Tensor:
@@ -234,11 +235,11 @@ class Tensor:
 
     def transpose(self, *axes: int) -> Tensor:
         """The axes in another order; reversed, if none is given."""
-        n = self.data.ndim
+        moved = self.data.transpose(axes or None)
+        n = moved.ndim
         order = [axis % n for axis in axes] or list(range(n))[::-1]
         back = tuple(int(i) for i in np.argsort(order))
-        return _node(self.data.transpose(order), (self,),
-                     lambda g: (g.transpose(back),))
+        return _node(moved, (self,), lambda g: (g.transpose(back),))
 
     def __getitem__(self, index: Any) -> Tensor:
         """Elements, slices or rows, as NumPy indexes them."""
@@ -265,10 +266,9 @@ class Tensor:
         x, where = self.data, np.asarray(index)
         if where.dtype.kind not in "iu":
             raise TypeError(f"an index holds integers, not {where.dtype}")
-        n = x.ndim
-        fits = where.ndim == n and all(
-            where.shape[i] == x.shape[i] for i in range(n) if i != axis % n)
-        if not fits:
+        axis = normalize_axis_index(axis, x.ndim)
+        sizes = where.shape[:axis] + x.shape[axis:axis + 1]
+        if where.ndim != x.ndim or sizes + where.shape[axis + 1:] != x.shape:
             raise ValueError(f"an index of shape {where.shape} for a tensor "
                              f"of shape {x.shape}, along axis {axis}")
         places: list[Any] = list(np.indices(where.shape, sparse=True))
@@ -314,12 +314,13 @@ class Tensor:
 
 # § sec-tensor
 def _wrap(value: Tensor | ArrayLike, like: Tensor) -> Tensor:
-    """An operand as a Tensor; a plain number takes the type of `like`."""
+    """An operand as a Tensor; plain numbers take the type of `like`."""
     if isinstance(value, Tensor):
         return value
-    if isinstance(value, bool | int | float):
-        return Tensor(np.asarray(value, dtype=like.data.dtype))
-    return Tensor(value)
+    array = np.asarray(value)
+    if isinstance(value, float) or array.dtype.kind in "biu":
+        array = array.astype(like.data.dtype)
+    return Tensor(array)
 
 
 # § sec-graph-memory
@@ -484,7 +485,7 @@ class Report:
                 f"differences {self.numeric:.6g}")
 
 
-def gradcheck(f: Callable[..., Tensor], inputs: list[ArrayLike],
+def gradcheck(f: Callable[..., Tensor], inputs: Sequence[ArrayLike],
               eps: float = STEP, atol: float = 1e-8,
               rtol: float = 1e-6) -> Report:
     """Hold the gradients of ``f`` against central differences.

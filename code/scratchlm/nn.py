@@ -268,9 +268,7 @@ def attention_backward(grad: Array, q: Array, k: Array, v: Array,
 
     Args:
         grad: (..., T_q, d_v), the gradient of the output.
-        q: (..., T_q, d).
-        k: (..., T_k, d).
-        v: (..., T_k, d_v).
+        q, k, v: (..., T_q, d), (..., T_k, d) and (..., T_k, d_v).
         attn_mask: (..., T_q, T_k), True where a query may attend.
         scale: 1 / sqrt(d) if not given.
 
@@ -278,8 +276,14 @@ def attention_backward(grad: Array, q: Array, k: Array, v: Array,
         The gradients of q, k and v.
 
     Raises:
-        ValueError: a query may attend to no key at all.
+        ValueError: the shapes do not fit together, or a query may attend
+            to no key at all.
     """
+    if (grad.shape != (*q.shape[:-1], v.shape[-1])
+            or k.shape != (*v.shape[:-1], q.shape[-1])
+            or k.shape[:-2] != q.shape[:-2]):
+        raise ValueError(f"grad {grad.shape}, q {q.shape}, k {k.shape} and "
+                         f"v {v.shape} do not fit together")
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     scores = q @ k.swapaxes(-1, -2) * scale
     if attn_mask is not None:

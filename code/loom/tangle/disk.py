@@ -92,7 +92,7 @@ def write_package(book: Book, package: Package, force: bool = False,
     stale = [module for module in disk.modules if module not in package.files]
     for module, text in disk.modules.items():
         new = package.files.get(module)
-        if text == new or force and new is not None or disk.was_written(module, text):
+        if text == new or (force and new is not None) or disk.was_written(module, text):
             continue
         place = Place(book.package / module)
         if new is None and not disk.is_known(module):

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import ast
 import gc
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from loom.book.chapter import Cell, Chapter
@@ -277,13 +279,13 @@ def _section(item: Item) -> tuple[str, Place]:
 
 
 def _generated_docstring(draft: Draft) -> Iterator[str]:
-    named = [f"{c.title} (chapter {c.number})" if c.number is not None else c.title
+    named = [f"Chapter {c.number}: {c.title}" if c.number is not None else c.title
              for c in draft.chapters]
-    text = f"From {', '.join(named)}.".replace("\\", "").replace('"""', "")
-    if len(text) <= 70:
-        return iter([f'"""{text}"""'])
-    lines = textwrap.wrap(text, 73)
-    return iter([f'"""{lines[0]}', *lines[1:], '"""'])
+    lines = [re.sub(r'[\\"]', "", line) for name in named for line in textwrap.wrap(name, 70)]
+    if len(lines) == 1:
+        return iter([f'"""{lines[0]}."""'])
+    return iter(['"""Built in several chapters.' if len(named) > 1 else '"""Built in one chapter.',
+                 "", *lines, '"""'])
 
 
 def _gap(previous: Item | None, item: Item) -> int:
@@ -312,4 +314,4 @@ def _member_gap(owner: Item, previous: Item | None, item: Item) -> int:
 
 
 def _follows(one: Piece, other: Piece, pieces: Sequence[Piece]) -> bool:
-    return any(a is one and b is other for a, b in zip(pieces, pieces[1:], strict=False))
+    return any(a is one and b is other for a, b in pairwise(pieces))

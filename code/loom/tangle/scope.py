@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path, PurePosixPath
 
 from loom.book.chapter import Cell, Chapter
@@ -183,7 +184,7 @@ class _Resolver:
                         edges.setdefault(dotted(path), {})[target] = i
         chain = cycle_in(edges)
         if chain:
-            links = [edges[one][other] for one, other in zip(chain, chain[1:], strict=False)]
+            links = [edges[one][other] for one, other in pairwise(chain)]
             self.problems.append(Problem(
                 links[-1].place, "modules import each other: " + " → ".join(chain),
                 "the imports stand at " + ", ".join(str(i.place) for i in links)
