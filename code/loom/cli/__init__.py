@@ -25,9 +25,11 @@ def main() -> None:
         if count > 1:
             print(f"{count} problems.", file=sys.stderr)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and end.code != 130:
+            raise
         print("\nStopped. Nothing is half-written; run the command again to go on.",
-              file=sys.stderr)
+              file=sys.stderr)  # typer hands Ctrl-C on as exit code 130
         raise SystemExit(130) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -65,6 +65,9 @@ def run(book: Book, chapters: Sequence[Chapter] | None = None, *, jobs: int | No
                      display or Plain())
         work.do()
         plan.snapshots.prune()
+    place = {chapter.path: chapter.position for chapter in book.chapters}
+    plan.summary.problems.sort(
+        key=lambda p: place.get(p.place.path, len(place)) if p.place else len(place))
     return plan.summary
 
 

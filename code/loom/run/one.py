@@ -117,7 +117,7 @@ class Run:
             self._end_processes()
             said = self._said()
             self.seconds = said["seconds"]
-            failed = said["failing"] is not None or self._error_untold()
+            failed = said["failing"] is not None or said["verdict"] or self._error_untold()
             problems = [self._failure(said).problem()] if failed \
                 else [*self._hidden_imports(), *self.bench.problems()]
             if not problems:

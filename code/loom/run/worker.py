@@ -53,8 +53,8 @@ class Watchman(threading.Thread):
                 self.verdict = self._judge()
                 if self.verdict:
                     struck = time.monotonic()
-                    _interrupt()
-            elif time.monotonic() - struck > (1.0 if self.verdict == "memory" else GRACE):
+                    _interrupt(and_children=self.verdict == "memory")
+            elif time.monotonic() - struck > GRACE or memory_used() > 1.25 * self.memory_limit:
                 kill_descendants()
 
     def _judge(self) -> str | None:
@@ -92,13 +92,19 @@ def memory_used() -> int:
     return total
 
 
-def _interrupt() -> None:
-    """As Ctrl-C in the kernel: the traceback says where it was."""
+def _interrupt(and_children: bool) -> None:
+    """As Ctrl-C in the kernel: the traceback says where it was.
+
+    Args:
+        and_children: end at once what the cells started, which holds memory.
+    """
     import psutil
 
     with suppress(psutil.Error, OSError):
         for kernel in psutil.Process().children():
             kernel.send_signal(signal.SIGINT)
+            for child in kernel.children(recursive=True) if and_children else ():
+                child.kill()
 
 
 def kill_descendants() -> None:
