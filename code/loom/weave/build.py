@@ -139,7 +139,7 @@ def _stamp(root: Path, kind: str) -> str:
 
 
 def _publish(root: Path, kind: Kind, work: Path) -> None:
-    """Copy what was made to its place, complete or not at all."""
+    """Put what was made in its place, complete or not at all."""
     target = root / files.BUILD / kind.name
     try:
         staging = Path(tempfile.mkdtemp(prefix=f".{kind.name}.", dir=root / files.BUILD))
@@ -148,7 +148,7 @@ def _publish(root: Path, kind: Kind, work: Path) -> None:
     try:
         new = staging / "new"
         if kind.whole:
-            shutil.copytree(work, new, ignore=shutil.ignore_patterns(".buildinfo", "objects.inv"))
+            work.rename(new)
         else:
             new.mkdir()
             shutil.copy2(work / kind.opens, new / kind.opens)

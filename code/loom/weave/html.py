@@ -39,6 +39,8 @@ def _prepare_assets(app: Sphinx, config: Config) -> None:
     """Gather fonts and MathJax in one folder and let Sphinx copy it."""
     from loom.weave.fonts import write_fonts
 
+    if "book/_static" not in config.html_static_path:
+        return  # another form of the book, see press.FORMS
     folder = Path(app.srcdir) / files.BUILD / "weave" / "static"
     write_fonts(folder)
     _copy_mathjax(folder / "mathjax")
@@ -112,12 +114,14 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
     out = Path(app.outdir)
     _write_notebooks(app, out)
     for name in ("locales", "webpack-macros.html", "sbt-webpack-macros.html", "file.png",
-                 "minus.png", "plus.png", "epub.css"):
+                 "minus.png", "plus.png"):
         path = out / "_static" / name
         if path.is_dir():
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+    for name in (".buildinfo", "objects.inv"):
+        (out / name).unlink(missing_ok=True)
     for path in (out / "_static" / "vendor").rglob("*.ttf"):
         path.unlink()  # the same icons as the .woff2 beside them, for browsers of 2012
     shutil.rmtree(out / "reports", ignore_errors=True)

@@ -103,8 +103,7 @@ def listings_of(app: Sphinx) -> Listings:
 
 def setup(app: Sphinx) -> None:
     """Register the node, who writes it, and who puts it there."""
-    html = (_visit_html, None)
-    app.add_node(listing_head, html=html, epub=html)
+    app.add_node(listing_head, html=(_visit_html, None))  # the EPUB's writer, too
     app.add_post_transform(PutHeads)
     app.connect("builder-inited", lambda app: listings_of(app) and None)
 

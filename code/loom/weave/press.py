@@ -10,6 +10,7 @@ import io
 import logging
 import pickle
 import re
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,13 @@ REMEDIES = (
     (r"bibtex|citation", "see book/references.bib"),
 )
 
+# Templates and static files are made for the theme of the HTML.
+FORMS: dict[str, dict[str, Any]] = {
+    "epub": {"templates_path": [], "html_static_path": ["book/_epub"], "html_css_files": [],
+             "html_context": {}, "epub_cover": ("_static/cover.png", "epub-cover.html")},
+    "typst": {"templates_path": [], "html_static_path": []},
+}
+
 
 def press(root: Path, builder: str, work: Path, jobs: int = 1) -> None:
     """Run one Sphinx builder over the whole book.
@@ -50,8 +58,7 @@ def press(root: Path, builder: str, work: Path, jobs: int = 1) -> None:
     from sphinx.util.docutils import docutils_namespace, patch_docutils
 
     config = _configuration(root)
-    if builder != "html":
-        config["templates_path"] = []  # they are made for the theme of the HTML
+    config |= FORMS.get(builder, {})
     early = io.StringIO()
     collector = _Collector()
     app: Sphinx | None = None
@@ -80,6 +87,7 @@ def _application(root: Path, builder: str, work: Path, config: dict[str, Any],
     from sphinx.util.console import nocolor
 
     nocolor()
+    shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
     return Sphinx(
         srcdir=root, confdir=None, outdir=work, doctreedir=work.parent / "doctrees",

@@ -44,7 +44,7 @@ def _block(node: nodes.Node) -> str:
     words = html.escape(" ".join(node.astext().split()))
     if isinstance(node, nodes.Element):
         for inner in node.findall(nodes.Element):
-            for name in inner.get("ids", ()):
+            for name in map(str, inner.get("ids", ())):
                 if name.startswith("index-"):
                     words = f'<span id="{html.escape(name)}">{words}</span>'
     return words
