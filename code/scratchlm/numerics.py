@@ -1,4 +1,4 @@
-"""From Numbers a machine can hold (chapter 1)."""
+"""Chapter 1: Numbers a machine can hold."""
 
 from __future__ import annotations
 
@@ -274,8 +274,8 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
 def _check_distribution(p: Tensor, name: str, dim: int) -> Tensor:
     wide = _wide(p, dim)
     slack = 1e-3 + 4 * torch.finfo(p.dtype).eps
-    off = (wide.sum(dim) - 1).abs().amax() if p.numel() else 0.0
-    if (wide < 0).any() or off > slack:
+    right = (wide.sum(dim) - 1).abs() <= slack  # False for NaN, too
+    if (wide < 0).any() or not right.all():
         raise ValueError(f"{name} must be probabilities that sum to one "
                          f"along dim={dim}; are these logits?")
     return wide
@@ -416,8 +416,10 @@ def perplexity(nll_sum: float, n_tokens: int) -> float:
         ValueError: no tokens, or a negative total.
     """
     _check_total(nll_sum, "n_tokens", n_tokens)
-    mean = nll_sum / n_tokens
-    return math.exp(mean) if mean < 709 else math.inf
+    try:
+        return math.exp(nll_sum / n_tokens)
+    except OverflowError:
+        return math.inf
 
 
 def bits_per_byte(nll_sum: float, n_bytes: int) -> float:
