@@ -111,7 +111,9 @@ def _sources(root: Path) -> Iterable[Path]:
 
 def _outputs(root: Path) -> Iterable[Path]:
     """The stored outputs that the chapters show."""
-    return ()
+    from loom.run.store import shown
+
+    return shown(root)
 
 
 def _build(root: Path, kind: Kind, state: str, jobs: int, tell: Callable[[str], None]) -> Built:
