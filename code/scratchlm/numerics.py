@@ -289,6 +289,9 @@ def entropy(p: Tensor, dim: int) -> Tensor:
 
     Returns:
         p.shape without ``dim``; between 0 and the logarithm of its size.
+
+    Raises:
+        ValueError: p is no distribution along ``dim``.
     """
     wide = _check_distribution(p, "p", dim)
     return -torch.xlogy(wide, wide).sum(dim).to(p.dtype)
@@ -302,6 +305,9 @@ def kl_divergence(p: Tensor, q: Tensor, dim: int) -> Tensor:
 
     Returns:
         The shape without ``dim``; inf where q rules out what p allows.
+
+    Raises:
+        ValueError: two shapes, or not a distribution along ``dim``.
     """
     if p.shape != q.shape:
         raise ValueError(f"p is {tuple(p.shape)}, q {tuple(q.shape)}")
