@@ -75,31 +75,31 @@ class _Resolver:
                     f"at {draft.first[i.binds].place}; import it under another name"))
             imports.append((i, item))
         draft.imports = imports
-        self._check_names(draft, {i.binds for i, _ in imports})
+        self._check_names(draft)
         live = [item for top in draft.items for item in (top, *top.members)]
         used = {name for item in live for name in _used(item)}
         draft.imports = [(i, item) for i, item in draft.imports if i.binds in used or i.kept]
 
-    def _check_names(self, draft: Draft, imported: set[str]) -> None:
+    def _check_names(self, draft: Draft) -> None:
+        """Find every name that the module's text uses; add imports from the same chapter."""
         earliest = {i.binds: item for i, item in reversed(draft.imports)}
         told: set[tuple[str, str]] = set()
         for item in [inner for top in draft.every for inner in (top, *top.members)]:
-            quoted = item.uses.quoted
             for name in sorted(_used(item)):
                 source = draft.first.get(name) or earliest.get(name)
-                if source is not None:
-                    if source.chapter.position > item.chapter.position and name not in KNOWN:
-                        self._too_early(item, name, source)
-                elif name not in KNOWN and name not in imported:
-                    added = self._from_same_chapter(draft, item, name)
-                    if added is not None:
-                        draft.imports.append((added, item))
-                        imported.add(name)
-                        earliest[name] = item
-                        self.added.setdefault((item.cell.path, item.cell.index), []).append(added)
-                    elif name not in quoted and (item.piece.name, name) not in told:
-                        told.add((item.piece.name, name))
-                        self._unknown(draft, item, name)
+                early = source is not None and source.chapter.position > item.chapter.position
+                if (source is not None and not early) or name in KNOWN:
+                    continue
+                added = self._from_same_chapter(draft, item, name)
+                if added is not None:
+                    draft.imports.append((added, item))
+                    earliest[name] = item
+                    self.added.setdefault((item.cell.path, item.cell.index), []).append(added)
+                elif source is not None:
+                    self._too_early(item, name, source)
+                elif name not in item.uses.quoted and (item.piece.name, name) not in told:
+                    told.add((item.piece.name, name))
+                    self._unknown(draft, item, name)
 
     def _from_same_chapter(self, draft: Draft, item: Item, name: str) -> Import | None:
         module = self.by_chapter.get((item.chapter.position, name))

@@ -154,7 +154,10 @@ def _apply(edits: Sequence[Edit], chapters: Sequence[Chapter]) -> dict[Path, str
         own = [e for e in edits if e.path == chapter.path]
         if own:
             lines = chapter.text.split("\n")
-            for _, edit in sorted(enumerate(own), key=lambda e: (e[1].first, e[0]), reverse=True):
+            # From the bottom up; where lines are replaced and others come above, these last.
+            order = [(e.first, e.last >= e.first, n) for n, e in enumerate(own)]
+            for _, _, n in sorted(order, reverse=True):
+                edit = own[n]
                 lines[edit.first - 1:max(edit.last, edit.first - 1)] = edit.lines
             texts[chapter.path] = "\n".join(lines)
     return texts
@@ -196,6 +199,7 @@ class _Carrier:
         """
         try:
             new = Text(new_text)
+            uses_in(new_text)
         except SyntaxError as error:
             self.problem(module, error.lineno, f"syntax error: {error.msg}",
                          "mend the module first")
