@@ -9,9 +9,9 @@ import pytest
 
 from loom.book.toc import read_book
 from loom.errors import LoomError
+from loom.run.cache import cache_folder
 from loom.run.environment import Limits, Room
 from loom.run.keys import Keys
-from loom.run.products import cache_folder
 
 HEADER = """---
 jupytext:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -17,23 +16,9 @@ from pathlib import Path
 from loom.book.chapter import Chapter
 from loom.errors import LoomError, Place, Problem
 from loom.files import replace_folder, told
+from loom.run.cache import product
 
 KEPT = 4  # runs of one product that stay on disk, the most recently used
-
-
-def cache_folder() -> Path:
-    """Where products live: ``SCRATCHLM_CACHE``, or the system's place for caches."""
-    said = os.environ.get("SCRATCHLM_CACHE")
-    if said:
-        return Path(said).expanduser().absolute()
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "scratchlm"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "scratchlm"
-
-
-def product(name: str, key: str) -> Path:
-    """The folder of a product, made or not."""
-    return cache_folder() / "products" / name / key
 
 
 def is_made(name: str, key: str) -> bool:

@@ -17,6 +17,7 @@ from loom.files import BUILD, write_all
 from loom.run.keys import Keys
 
 FOLDER = Path(BUILD) / "run" / "outputs"
+_last: Keys | None = None
 KEPT = 6  # runs of one chapter that stay on disk, the most recently used
 
 
@@ -124,6 +125,16 @@ def shown(root: Path) -> list[Path]:
     book = read_book(root)
     store = Store(book)
     return [store.path(chapter) for chapter in book.notebooks if chapter.cells]
+
+
+def notebook_for_reader(book: Book, chapter: Chapter) -> Any:
+    """The notebook that readers download: see ``loom.run.reader``."""
+    from loom.run import reader
+
+    global _last  # the keys of a book take longer than its notebooks
+    if _last is None or _last.book is not book:
+        _last = Keys(book)
+    return reader.notebook_for_reader(book, chapter, _last)
 
 
 def _newest_first(folder: Path) -> list[Path]:
