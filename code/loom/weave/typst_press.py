@@ -1,0 +1,149 @@
+"""Compile the written book; tell what goes wrong in terms of the chapters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from loom.errors import LoomError, Place, Problem, fail
+
+DAY = datetime(2026, 1, 1, tzinfo=UTC)  # the same bytes whenever the book is built
+STANDARD = "ua-1"  # tagged and readable aloud, or it does not compile
+
+# The fonts that a kind of text is set in: the same lists as in book.typ.
+FONTS = {
+    "text": ("Libertinus Serif", "New Computer Modern", "DejaVu Sans"),
+    "mono": ("DejaVu Sans Mono",),
+    "math": ("New Computer Modern Math", "DejaVu Sans"),
+}
+_MARK = re.compile(r"^// @ (.+?):(\d+)$")
+_LABEL = re.compile(r'(#xref\(|#part\()("(?:[^"\\]|\\.)*")')
+
+
+@lru_cache(maxsize=1)
+def fonts() -> Any:
+    """Typst's own fonts and the DejaVu fonts that matplotlib brings; no others."""
+    import matplotlib
+    import typst
+
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True,
+                       font_paths=[str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")])
+
+
+def substitute(source: str, aliases: Mapping[str, str]) -> str:
+    """Point references at the one label that a heading carries."""
+    def real(match: re.Match[str]) -> str:
+        label = match[2][1:-1]
+        return f'{match[1]}"{aliases.get(label, label)}"'
+
+    return _LABEL.sub(real, source)
+
+
+def check_glyphs(characters: Mapping[tuple[str, str], Place], folder: Path) -> None:
+    """Every character of the book is in the font it is set in.
+
+    Raises:
+        LoomError: each that is not, with the chapter and line it first stands in.
+    """
+    wanted = sorted(characters)
+    missing: list[tuple[str, str]] = []
+    for role, family in FONTS.items():
+        left = [character for kind, character in wanted if kind == role and _shows(character)]
+        while left and (found := _first_missing(left, family)):
+            missing += [(role, character) for character in left if character in found]
+            left = [character for character in left if character not in found]
+    if missing:
+        raise LoomError([Problem(
+            characters[role, character],
+            f"no font of the PDF has the character {character} (U+{ord(character):04X})"
+            f" for {'formulas' if role == 'math' else 'code' if role == 'mono' else 'text'}",
+            "write it with other characters, or show its code point")
+            for role, character in missing])
+
+
+def _shows(character: str) -> bool:
+    import unicodedata
+
+    return unicodedata.category(character) not in ("Cf", "Zs", "Zl", "Zp", "Cc", "Mn")
+
+
+def _first_missing(characters: list[str], family: tuple[str, ...]) -> str:
+    """Characters of the first piece of text that Typst has no glyphs for."""
+    import typst
+
+    names = ", ".join(f'"{name}"' for name in family)
+    lines = "\n\n".join(f"#text({_quoted(character)})" for character in characters)
+    source = (f'#set document(title: "glyphs")\n#set text(font: ({names},), fallback: false)\n'
+              f"= Glyphs\n{lines}\n")
+    try:
+        typst.Compiler(font_paths=fonts()).compile(
+            input=source.encode(), format="pdf", pdf_standards=[STANDARD])
+    except typst.TypstError as error:
+        found = re.search(r'the text `"(.+?)"`', error.message)
+        if not found:
+            raise
+        return found[1].encode().decode("unicode_escape") if found[1].startswith("\\u") \
+            else found[1]
+    return ""
+
+
+def _quoted(character: str) -> str:
+    return '"\\u{%x}"' % ord(character)
+
+
+def compile_book(main: Path, root: Path) -> bytes:
+    """The PDF of a book whose files are written.
+
+    Args:
+        main: the file that includes the others.
+        root: the book's folder, for the places of errors.
+
+    Raises:
+        LoomError: what Typst refuses, with the chapter and line it comes from.
+    """
+    import typst
+
+    compiler = typst.Compiler(str(main), root=str(main.parent), font_paths=fonts())
+    try:
+        pdf, warnings = compiler.compile_with_warnings(
+            format="pdf", pdf_standards=[STANDARD], timestamp=int(DAY.timestamp()))
+    except typst.TypstError as error:
+        raise LoomError(_problem(error, main.parent, root)) from None
+    told = [warning for warning in warnings if _matters(warning)]
+    if told:
+        raise LoomError([_problem(warning, main.parent, root) for warning in told])
+    if not isinstance(pdf, bytes):
+        raise fail("Typst made no PDF", "this is a bug of loom", path=main)
+    return pdf
+
+
+def _matters(warning: Any) -> bool:
+    return True
+
+
+def _problem(error: Any, folder: Path, root: Path) -> Problem:
+    """A Typst error as a problem of the chapter that its line was written for."""
+    what = str(error.message).splitlines()[0]
+    remedy = "; ".join(str(hint) for hint in error.hints)
+    for path, line in re.findall(r"[┌├]─ (.+?):(\d+):\d+", str(error.diagnostic)):
+        place = origin(folder / Path(path).name if not (folder / path).is_file()
+                       else folder / path, int(line))
+        if place is not None:
+            return Problem(place, f"Typst: {what}", remedy)
+    return Problem(Place(folder / "main.typ"), f"Typst: {what}",
+                   remedy or "the whole message: " + str(error.diagnostic))
+
+
+def origin(path: Path, line: int) -> Place | None:
+    """The chapter and line that a line of a Typst file was written for."""
+    if not path.is_file():
+        return None
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for at in range(min(line, len(lines)) - 1, -1, -1):
+        if found := _MARK.match(lines[at]):
+            return Place(Path(found[1]), int(found[2]))
+    return None
