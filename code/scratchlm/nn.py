@@ -1,4 +1,4 @@
-"""From Gradients, from one rule (chapter 2)."""
+"""Chapter 2: Gradients, from one rule."""
 
 from __future__ import annotations
 
