@@ -14,7 +14,8 @@ CODE = {"code", "code-block", "sourcecode"}
 FENCE = re.compile(r"^\s{0,3}(?P<marks>`{3,}|:{3,}|~{3,})\s*"
                    r"(?:\{(?P<name>[\w:-]+)\})?(?P<rest>.*)$")
 OPTION = re.compile(r"^:[\w-]+:(\s|$)")
-ROLE = re.compile(r"\{(?P<name>[\w:-]+)\}(?P<ticks>`+)(?P<text>.+?)(?P=ticks)(?!`)", re.DOTALL)
+ROLE = re.compile(r"(?:\{(?P<name>[\w:-]+)\})?(?P<ticks>`+)(?P<text>.+?)(?P=ticks)(?!`)",
+                  re.DOTALL)  # without a name it is code
 EQUATION_END = re.compile(r"(?P<dollars>^\s*\$\$|\$\$)[ \t]*\((?P<label>[\w:.-]+)\)[ \t]*$",
                           re.MULTILINE)
 
@@ -100,6 +101,8 @@ def _inline(text: str, titles: Mapping[str, str]) -> str:
     """Roles as words; equations named by their labels."""
     def role(match: re.Match[str]) -> str:
         name, said = match["name"], match["text"].strip()
+        if name is None:
+            return match[0]
         shown, _, target = said.rpartition("<")
         label = target.rstrip(">").strip() if shown else said
         if name in ("cite", "cite:p", "cite:t", "cite:alp"):
