@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +16,7 @@ from loom.files import BUILD, told, write_all
 from loom.tangle.modules import Package, tangle
 
 FOLDER = Path(BUILD) / "run" / "snapshots"
+AGE = 3600.0  # seconds that an unused snapshot stays: another command may be reading it
 
 
 class Snapshots:
@@ -52,10 +54,10 @@ class Snapshots:
         return self._files[folder]
 
     def prune(self) -> None:
-        """Remove the snapshots of chapters as they no longer are."""
+        """Remove old snapshots of chapters as they no longer are."""
         folder = self.book.root / FOLDER
         for old in folder.iterdir() if folder.is_dir() else ():
-            if old not in self.used:
+            if old not in self.used and time.time() - old.stat().st_mtime > AGE:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _folder(self, count: int) -> Path:
@@ -91,6 +93,15 @@ class Snapshots:
             tool.update(path.read_bytes())
         digests = [tool.hexdigest()[:20]]
         for chapter in self.book.chapters:
-            tool.update(f"{chapter.name}\0{chapter.text}\0".encode())
+            tool.update(_code(chapter).encode())
             digests.append(tool.hexdigest()[:20])
         return digests
+
+
+def _code(chapter: Chapter) -> str:
+    """All of a chapter that tangling reads: its cells and the labels they stand under."""
+    numbers = {id(section): number for number, section in enumerate(chapter.sections)}
+    return repr((
+        chapter.name, [(section.label, section.level) for section in chapter.sections],
+        [(cell.source, str(cell.target), cell.replaces, sorted(cell.tags),
+          numbers.get(id(cell.section))) for cell in chapter.cells]))
