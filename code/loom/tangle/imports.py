@@ -97,8 +97,8 @@ def _print_block(imports: Sequence[Import], margin: str) -> list[tuple[str, Plac
             if i.name is not None:
                 merged.setdefault((i.module, str(i) if i.alias else ""), []).append(i)
         for names in merged.values():
-            names.sort(key=_by_name)
-        for names in sorted(merged.values(), key=lambda n: (_by_module(n[0]), _by_name(n[0]))):
+            names.sort(key=by_name)
+        for names in sorted(merged.values(), key=lambda n: (_by_module(n[0])[:2], by_name(n[0]))):
             lines += print_from(names, margin)
     return lines
 
@@ -130,7 +130,7 @@ def _by_module(i: Import) -> tuple[object, ...]:
     return (_natural(i.module.lower()), _natural(i.module), i.alias or "")
 
 
-def _by_name(i: Import) -> tuple[object, ...]:
+def by_name(i: Import) -> tuple[object, ...]:
     """Constants, then classes, then the rest; each in natural order."""
     name = i.name or ""
     kind = 0 if len(name) > 1 and name.isupper() else 1 if name[:1].isupper() else 2

@@ -304,7 +304,7 @@ def _gap(previous: Item | None, item: Item) -> int:
 def _member_gap(owner: Item, previous: Item | None, item: Item) -> int:
     """Blank lines above a member: as in the cell where the cell has both."""
     if item.grown:
-        return 1
+        return 1 if previous else 0
     if previous is None:
         index = owner.piece.members.index(item.piece)
         return item.piece.first - owner.piece.head - 1 if index == 0 else 0

@@ -87,7 +87,8 @@ def _cut_body(body: Sequence[ast.stmt], lines: list[str], begin: int, end: int,
         head, members = 0, []
         if isinstance(node, ast.ClassDef):
             head = _head(node, lines)
-            members = _cut_body(node.body, lines, head + 1, last, loose, shared, top=False)
+            opening = min(head + 1, _start(node.body[0]))
+            members = _cut_body(node.body, lines, opening, last, loose, shared, top=False)
         pieces.append(Piece(node, first, start, last, _kind(node, n == 0 and top),
                             _names(node), head, tuple(members)))
     loose.extend(k for k in range(begin, end + 1) if lines[k - 1].strip())

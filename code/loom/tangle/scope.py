@@ -143,7 +143,8 @@ class _Resolver:
                 if not any(k.startswith(f"{module}.") for k in known) or name is not None:
                     self.problems.append(Problem(
                         i.place, f"`{i}`: the book makes no such module",
-                        near(module, known) or "name a module that an earlier chapter tangles"))
+                        near(module.partition(".")[2], [k.partition(".")[2] for k in known])
+                        or "name a module that an earlier chapter tangles"))
             return
         source = draft.every[0] if name is None and draft.every else draft.first.get(name or "")
         if source is None:
@@ -249,12 +250,12 @@ def arrange(items: Sequence[Item]) -> list[Item]:
     """
     by_name = {name: item for item in items for name in item.names}
     done: dict[Item, None] = {}
-    doing: list[Item] = []
+    doing: dict[Item, tuple[Item, Item]] = {}  # what is being made: its part, what that needs
     ready: set[Item] = set()
 
     def needs(item: Item) -> Iterator[tuple[Item, Item]]:
         for part in (item, *item.members):
-            for name in sorted(part.uses.at_import):
+            for name in part.uses.at_import:
                 other = by_name.get(name)
                 if other is not None and (other is not item or part.grown) \
                         and other.since <= part.since:
@@ -263,17 +264,12 @@ def arrange(items: Sequence[Item]) -> list[Item]:
     def place(item: Item) -> None:
         if item in done:
             return
-        doing.append(item)
         for part, other in sorted(needs(item), key=lambda pair: items.index(pair[1])):
+            doing[item] = part, other
             if other in doing:
-                raise fail(
-                    f"`{part.names[0] if part.names else item.names[0]}` needs `{other.names[0]}`"
-                    f" while `{item.names[0]}` is being made, and `{other.names[0]}`, at "
-                    f"{other.place}, is not complete without it",
-                    "look the name up when the function runs: use None as the default",
-                    path=part.cell.path, line=part.place.line)
+                raise _cannot_be_made(other, *doing[other])
             make_ready(other, part.since)
-        doing.pop()
+        doing.pop(item, None)
         done[item] = None
 
     def make_ready(item: Item, since: int) -> None:
@@ -288,8 +284,15 @@ def arrange(items: Sequence[Item]) -> list[Item]:
                 if other is not None and other not in doing and other.since < since:
                     make_ready(other, since)
 
-    for item in items:
+    for item in sorted(items, key=lambda item: item.piece.kind == "main"):
         place(item)
     return list(done)
 
 
+def _cannot_be_made(whole: Item, part: Item, other: Item) -> LoomError:
+    name, needed = (part.names or ("a statement",))[0], (other.names or ("a statement",))[0]
+    made = whole.names[0]
+    because = "" if needed == made else f", and `{needed}`, at {other.place}, needs `{made}`"
+    return fail(f"`{name}` needs `{needed}` while `{made}` is being made{because}",
+                "look the name up when the function runs: use None as the default",
+                path=part.cell.path, line=part.place.line)

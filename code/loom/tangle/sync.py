@@ -19,7 +19,7 @@ from loom.book.chapter import Cell, Chapter, with_text
 from loom.book.toc import Book
 from loom.errors import LoomError, Place, Problem
 from loom.tangle.disk import Disk, write_package
-from loom.tangle.imports import Import, print_from, read_imports
+from loom.tangle.imports import Import, by_name, print_from, read_imports
 from loom.tangle.modules import Package, tangle
 from loom.tangle.names import root_of, uses_in
 from loom.tangle.pieces import SECTION_MARK, Cut, Piece, cut, frozen_lines, growth
@@ -421,9 +421,17 @@ class _Carrier:
         gone = [i for i in base.imports if i not in theirs.imports]
         taken = {i.binds for i in theirs.imports}
         for chapter, cell in cells:
-            drop = {i for i in gone if i.binds in taken or not _mentioned(i, chapter)}
+            drop = {i for i in gone if i.binds in taken or not self._mentioned(i, chapter)}
             wanted = add.get((cell.path, cell.index), [])
             self.edits += _edit_imports(cell, wanted, drop)
+
+    def _mentioned(self, i: Import, chapter: Chapter) -> bool:
+        """Whether a chapter's cells, as edited, use a name outside import lines."""
+        text = _apply(self.edits, [chapter]).get(chapter.path, chapter.text)
+        word = re.compile(rf"\b{re.escape(i.binds)}\b")
+        return any(word.search(line) for cell in with_text(chapter, text).cells
+                   for line in cell.source.split("\n")
+                   if not re.match(r"\s*(from|import)\s", line))
 
     def _home_of_use(self, module: PurePosixPath, piece: Piece) -> Home | None:
         """The home of a piece of the new text, by its name."""
@@ -457,7 +465,7 @@ class _Carrier:
                 self.problem(module, line, "this edit cannot be carried back"
                              + (f" (in `{within}`)" if within else ""),
                              "make it in the chapter: tangling the edited chapters gives "
-                             f"`{_line(text, line)}` here, not `{_line(theirs.text, line)}`")
+                             f"{_line(text, line)} here, not {_line(theirs.text, line)}")
             elif base.text != ours.text:
                 self._verify_merge(module, Text(text))
         if self.problems:
@@ -488,13 +496,6 @@ def _is_docstring(piece: Piece) -> bool:
     return False
 
 
-def _mentioned(i: Import, chapter: Chapter) -> bool:
-    """Whether a chapter's cells use an imported name outside import lines."""
-    word = re.compile(rf"\b{re.escape(i.binds)}\b")
-    return any(word.search(line) for cell in chapter.cells for line in cell.source.split("\n")
-               if not re.match(r"\s*(from|import)\s", line))
-
-
 def _edit_imports(cell: Cell, add: Sequence[Import], drop: set[Import]) -> Iterator[Edit]:
     """The edits that give a cell the imports it lacks and take others away."""
     pieces = cut(cell.source).pieces
@@ -510,11 +511,17 @@ def _edit_imports(cell: Cell, add: Sequence[Import], drop: set[Import]) -> Itera
         joining = [i for i in todo if plain and new and i.name and not i.typing
                    and i.module == new[0].module]
         todo = [i for i in todo if i not in joining]
-        if new + joining != old:
+        both = new + joining
+        if plain and new == sorted(new, key=by_name):
+            both.sort(key=by_name)
+        if both != old:
             yield Edit(cell.path, cell.line + piece.first - 1, cell.line + piece.last - 1,
-                       tuple(_statement(new + joining)))
+                       tuple(_statement(both)))
     typed = [i for i in todo if i.typing]
-    lines = [str(i) for i in todo if not i.typing]
+    lines: list[str] = []
+    for module in dict.fromkeys((i.module, i.name is None) for i in todo if not i.typing):
+        lines += _statement([i for i in todo if not i.typing
+                             and (i.module, i.name is None) == module])
     if typed:
         lines += ["from typing import TYPE_CHECKING", "", "if TYPE_CHECKING:",
                   *(f"    {i}" for i in typed)]
@@ -547,7 +554,8 @@ def _first_difference(one: str, other: str) -> int:
 
 def _line(text: str, number: int) -> str:
     lines = text.split("\n")
-    return lines[number - 1].strip() if number <= len(lines) else ""
+    line = lines[number - 1] if number <= len(lines) else ""
+    return f"`{line}`" if line.strip() else "spaces" if line else "a blank line"
 
 
 __all__ = ["Carried", "sync"]
