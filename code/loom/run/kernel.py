@@ -7,6 +7,7 @@ themselves are never changed. Standard library and ipykernel only.
 
 from __future__ import annotations
 
+import faulthandler
 import importlib.abc
 import importlib.machinery
 import json
@@ -57,7 +58,7 @@ class Watch:
         self._tell("cell", self.number)
 
     def after_cell(self, result: Any) -> None:
-        loaded = sorted(name for name in sys.modules if name not in self.homes.made
+        loaded = sorted(name for name in list(sys.modules) if name not in self.homes.made
                         and (name == PACKAGE or name.startswith(PACKAGE + ".")))
         self._tell("modules", loaded)
         error = result.error_before_exec or result.error_in_exec
@@ -131,6 +132,7 @@ def main() -> None:
     config.InteractiveShell.colors = "nocolor"
     app: Any = IPKernelApp.instance(config=config)
     app.initialize(sys.argv[1:])
+    faulthandler.enable((Path(orders["reports"]) / "crash.txt").open("w"), all_threads=False)
     shell = app.shell
     homes = Homes(orders["homes"], shell.user_ns)
     watch = Watch(Path(orders["reports"]), homes)
