@@ -480,9 +480,8 @@ class Report:
     def __str__(self) -> str:
         number, *index = self.where
         verdict = "agree" if self.ok else "DISAGREE"
-        return (f"{verdict}; worst at input {number}, element {index}: "
-                f"backward {self.analytic:.6g}, "
-                f"differences {self.numeric:.6g}")
+        return (f"{verdict}: {self.analytic:.5g}, numeric "
+                f"{self.numeric:.5g}, input {number} at {index}")
 
 
 def gradcheck(f: Callable[..., Tensor], inputs: Sequence[ArrayLike],
@@ -537,9 +536,8 @@ def _compare(n: int, analytic: Array | None, numeric: Array,
 # § sec-graph-memory
 def _used_up(grad: Array) -> tuple[Array, ...]:
     """Takes the place of the VJP of a node that has spoken."""
-    raise RuntimeError("an earlier backward() has used up this graph: "
-                       "compute the loss again, or call that "
-                       "backward(retain_graph=True)")
+    raise RuntimeError("an earlier backward() used up this graph; "
+                       "give that one retain_graph=True")
 
 
 _recording: ContextVar[bool] = ContextVar("recording", default=True)
