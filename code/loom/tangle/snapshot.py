@@ -50,7 +50,7 @@ def write_snapshot(book: Book, chapter: Chapter | int | str, folder: Path) -> Pa
     return package
 
 
-def tests_of(book: Book, chapter: Chapter) -> list[Path]:
+def chapter_tests(book: Book, chapter: Chapter) -> list[Path]:
     """The test files of a chapter, out of ``tests/scratchlm``.
 
     A test file belongs to the chapter that completes what it imports: the
@@ -81,7 +81,7 @@ def run_tests(book: Book, chapter: Chapter, folder: Path | None = None) -> int:
     Raises:
         LoomError: there are no tests, or there is no package in the folder.
     """
-    tests = tests_of(book, chapter)
+    tests = chapter_tests(book, chapter)
     if not tests:
         raise fail(f"{chapter.name} has no tests in tests/{PACKAGE}",
                    "a test file belongs to the chapter that completes what it imports")
