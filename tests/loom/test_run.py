@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import signal
@@ -14,11 +15,13 @@ from pathlib import Path
 import psutil
 import pytest
 
+from loom.book.chapter import Chapter
 from loom.book.toc import Book, read_book
 from loom.errors import LoomError, Problem
 from loom.files import exclusive
 from loom.run.environment import Limits
 from loom.run.execute import Summary, run
+from loom.run.progress import Plain
 from loom.run.store import Store
 
 HEADER = """---
@@ -241,7 +244,7 @@ def failures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Problem]:
              "    raise ValueError('bad') from error"), cell("print('never')"))
     writer.chapter("03-loops", cell("import time\nwhile True:\n    time.sleep(0.01)"))
     writer.chapter("04-allocates", cell("import numpy\nnumpy.ones(1 << 29)"))
-    writer.chapter("05-dies", cell("import os\nos._exit(3)"))
+    writer.chapter("05-dies", cell("import ctypes\nctypes.string_at(0)"))
     writer.chapter("06-exits", cell("import sys\nsys.exit(3)"))
     writer.chapter("07-misspells", cell("x = 1\ny = = 2"))
     writer.chapter("08-works", cell("print('fine')"))
@@ -279,7 +282,7 @@ def test_a_failing_cell_is_told_in_terms_of_the_chapter(failures: dict[str, Prob
 @pytest.mark.parametrize(("chapter", "text", "said"), [
     ("03-loops", "time.sleep(0.01)", "this cell ran out of time: a cell may take 4 s"),
     ("04-allocates", "numpy.ones", "out of memory: a chapter may take 0.75 GiB"),
-    ("05-dies", "import os", "the kernel died"),
+    ("05-dies", "string_at", "the kernel died"),
     ("06-exits", "sys.exit", "SystemExit: 3"),
     ("07-misspells", "= = 2", "SyntaxError: invalid syntax"),
     ("09-hoards", "time.sleep(60)", "all its processes together may hold 0.75 GiB"),
@@ -291,6 +294,7 @@ def test_other_ways_to_fail(failures: dict[str, Problem], chapter: str, text: st
     problem = failures[chapter]
     assert said in problem.what
     assert not text or at(problem, text)
+    assert chapter != "05-dies" or "Segmentation fault" in problem.remedy
     assert problem.remedy or chapter in ("06-exits", "07-misspells")
 
 
@@ -343,6 +347,36 @@ def test_outputs_that_differ_are_reported_unless_they_may(writer: Writer) -> Non
     problem = only(writer.run(force=True).problems)
     assert "cell 2 gave another output than last time" in problem.what
     assert at(problem, "import random")
+
+
+def test_a_full_disk(writer: Writer, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer.chapter("01-fine", cell("print(1)"))
+    full: list[bool] = []
+    real = os.fsync
+
+    def fsync(file: int) -> None:
+        if full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real(file)
+
+    class Filling(Plain):
+        def start(self, chapter: Chapter, last: float | None) -> None:
+            full.append(True)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    problem = only(writer.run(display=Filling()).problems)
+    assert "cannot write" in problem.what and "the disk is full" in problem.remedy
+    left = list((writer.root / "_build" / "run" / "outputs").rglob("*.*"))
+    assert not left
+    full.clear()
+    assert writer.run().ran == ["01-fine"]
+
+
+def test_something_in_the_way(writer: Writer) -> None:
+    writer.chapter("01-fine", cell("print(1)"))
+    (writer.root / "_build" / "run").mkdir(parents=True)
+    (writer.root / "_build" / "run" / "outputs").write_text("not a folder")
+    assert "cannot write" in only(writer.run().problems).what
 
 
 def alive(marker: str) -> list[psutil.Process]:

@@ -25,7 +25,7 @@ def plain(text: str, titles: Mapping[str, str]) -> str:
 
     Args:
         text: MyST Markdown without code cells.
-        titles: the title of each labelled section of the book.
+        titles: the title of each labeled section of the book.
     """
     lines = text.split("\n")
     shown: list[str] = []

@@ -58,7 +58,6 @@ class Live:
     def __init__(self) -> None:
         from rich.progress import (
             BarColumn,
-            MofNCompleteColumn,
             Progress,
             SpinnerColumn,
             TextColumn,
@@ -67,7 +66,7 @@ class Live:
 
         self.progress = Progress(
             SpinnerColumn("line"), TextColumn("{task.description}"), BarColumn(24),
-            TextColumn("cell"), MofNCompleteColumn(), TimeElapsedColumn(),
+            TextColumn("{task.fields[cell]}"), TimeElapsedColumn(),
             TextColumn("{task.fields[last]}", style="dim"), transient=True)
         self.tasks: dict[str, TaskID] = {}
 
@@ -81,10 +80,11 @@ class Live:
     def start(self, chapter: Chapter, last: float | None) -> None:
         said = "first run" if last is None else f"last time {_clock(last)}"
         self.tasks[chapter.name] = self.progress.add_task(
-            chapter.name, total=len(chapter.cells), last=said)
+            chapter.name, total=len(chapter.cells), cell="starting", last=said)
 
     def cell(self, chapter: Chapter, number: int) -> None:
-        self.progress.update(self.tasks[chapter.name], completed=number)
+        self.progress.update(self.tasks[chapter.name], completed=number - 1,
+                             cell=f"cell {number} of {len(chapter.cells)}")
 
     def end(self, chapter: Chapter, said: str) -> None:
         self.progress.remove_task(self.tasks.pop(chapter.name))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sysconfig
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -17,6 +18,7 @@ from loom.run.environment import GIB, Limits
 
 AROUND = 6  # lines of the cell above and below the failing one
 SLOW = "on a slow machine, `LOOM_PATIENCE=10 loom run` waits longer"
+NOISE = ("[IPKernelApp] WARNING", "[NbClientApp]")  # said of every kernel
 Finder = Callable[[str, int], Place | None]  # module within the package, line → chapter's line
 
 
@@ -49,7 +51,7 @@ class Failure:
         chain = self._chain()
         frames = chain[-1]["frames"] if chain else []
         own = [f for f in frames if f["file"] == self._file(cell) and f["line"]]
-        line = own[0]["line"] if own else None
+        line = own[0]["line"] if own else self._crashed_at(cell)
         what, remedy = self._verdict(chain)
         parts = [what, f"    {self._where(cell)}", *_listing(cell, line)]
         if chain and (len(chain) > 1 or len(frames) > 1):
@@ -74,9 +76,11 @@ class Failure:
             return (f"the chapter ran out of memory: all its processes together may hold {memory}, "
                     f"and held {self.said['peak'] / GIB:.2f} GiB", "make the experiment smaller")
         if not chain:
+            log = self._log()
             return (f"the kernel died ({self.said['summary']}); the chapter's processes held at "
                     f"most {self.said['peak'] / GIB:.2f} GiB",
-                    "look for a crash in compiled code, or `os._exit`, in this cell")
+                    "look for a crash in compiled code, or `os._exit`, in this cell"
+                    + (f"; its last words:\n      {log}" if log else ""))
         error = str(chain[-1]["error"])
         out_of_memory = error.startswith("MemoryError") or "Unable to allocate" in error \
             or "allocate memory" in error or "bad_alloc" in error
@@ -142,10 +146,20 @@ class Failure:
         return f"{file}:{line}"
 
     def _log(self) -> str:
-        """The last lines that the worker wrote."""
+        """The last lines that the worker and the kernel wrote."""
+        text = self._text("log.txt").strip() + "\n" + self._text("crash.txt").partition("\n\n")[0]
+        lines = [line for line in text.strip().split("\n") if not line.startswith(NOISE)]
+        return "\n      ".join(lines[-12:])
+
+    def _crashed_at(self, cell: Cell) -> int | None:
+        """The line of the cell in which compiled code brought the kernel down."""
+        pattern = rf'File "{re.escape(self._file(cell))}", line (\d+)'
+        lines = re.findall(pattern, self._text("crash.txt"))
+        return int(lines[-1]) if lines else None
+
+    def _text(self, name: str) -> str:
         with suppress(OSError):
-            text = (self.reports / "log.txt").read_text(encoding="utf-8", errors="replace")
-            return "\n      ".join(text.strip().split("\n")[-12:])
+            return (self.reports / name).read_text(encoding="utf-8", errors="replace")
         return ""
 
 
