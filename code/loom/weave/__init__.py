@@ -21,6 +21,7 @@ PARTS = (
     "search",    # what search results show, without a network
     "epub",      # the same book for e-readers
     "typst",     # the PDF
+    "speed",     # look-ups that are remembered
 )
 
 

@@ -8,19 +8,19 @@ something is wrong or the author presses Ctrl-C.
 
 from __future__ import annotations
 
-import hashlib
+import json
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from loom import files
-from loom.book.toc import read_book
 from loom.errors import fail
+from loom.weave.inputs import Inputs, inputs_of
 from loom.weave.press import press
 
 WORK = Path(files.BUILD) / "weave"  # doctrees, notebooks, unpublished output
@@ -74,70 +74,54 @@ def build(root: Path, *kinds: str, jobs: int = 1,
         if kind not in KINDS:
             raise fail(f"cannot weave `{kind}`", f"choose among {', '.join(KINDS)}")
     with files.exclusive(root, f"weave {' '.join(kinds)}"):
-        state = fingerprint(root)
-        return [_build(root, KINDS[kind], state, jobs, tell) for kind in kinds]
-
-
-def fingerprint(root: Path) -> str:
-    """A hash of everything a built book depends on."""
-    found = hashlib.sha256(sys.version.encode())
-    for path in sorted(_sources(root)):
-        found.update(f"{path.relative_to(root) if path.is_relative_to(root) else path.name}\0"
-                     .encode())
-        with suppress(FileNotFoundError):
-            found.update(hashlib.sha256(path.read_bytes()).digest())
-    return found.hexdigest()
+        inputs = inputs_of(root)
+        return [_build(root, KINDS[kind], inputs, jobs, tell) for kind in kinds]
 
 
 def current(root: Path, kind: str) -> Path | None:
     """The built book, if it is what the sources say now."""
     path = root / files.BUILD / kind / KINDS[kind].opens
-    return path if path.is_file() and _stamp(root, kind) == fingerprint(root) else None
+    return path if path.is_file() and _stamp(root, kind).get("all") == inputs_of(root).all else None
 
 
-def _sources(root: Path) -> Iterable[Path]:
-    book = read_book(root)
-    yield from (chapter.path for chapter in book.chapters)
-    for name in ("_config.yml", "_toc.yml", "requirements.lock", "pyproject.toml"):
-        yield root / name
-    yield from (root / "book").glob("*.bib")
-    for folder in ("_static", "_templates", "images"):
-        yield from (path for path in (root / "book" / folder).rglob("*") if path.is_file())
-    yield from Path(__file__).parents[1].rglob("*.py")
-    yield from (path for path in Path(__file__).parent.rglob("*")
-                if path.suffix in (".typ", ".css", ".js", ".html"))
-    yield from _outputs(root)
-
-
-def _outputs(root: Path) -> Iterable[Path]:
-    """The stored outputs that the chapters show."""
-    from loom.run.store import shown
-
-    return shown(root)
-
-
-def _build(root: Path, kind: Kind, state: str, jobs: int, tell: Callable[[str], None]) -> Built:
+def _build(root: Path, kind: Kind, inputs: Inputs, jobs: int,
+           tell: Callable[[str], None]) -> Built:
     started = time.monotonic()
     opens = root / files.BUILD / kind.name / kind.opens
-    if opens.is_file() and _stamp(root, kind.name) == state:
+    last = _stamp(root, kind.name)
+    if opens.is_file() and last.get("all") == inputs.all:
         return Built(kind.name, opens, False, time.monotonic() - started)
     tell(f"weaving {kind.name}")
     work = root / WORK / kind.name
+    keep = (kind.name == "html" and last.get("look") == inputs.look
+            and last.get("pages") == list(inputs.pages))
     _stamp_file(root, kind.name).unlink(missing_ok=True)
-    press(root, kind.builder, work, jobs)
+    _forget_if_read_otherwise(root / WORK / "doctrees", inputs)
+    press(root, kind.builder, work, jobs, keep)
     _publish(root, kind, work)
-    _stamp_file(root, kind.name).write_text(state, encoding="utf-8")
+    _stamp_file(root, kind.name).write_text(json.dumps(asdict(inputs)), encoding="utf-8")
     return Built(kind.name, opens, True, time.monotonic() - started)
 
 
 def _stamp_file(root: Path, kind: str) -> Path:
-    return root / WORK / f"{kind}.stamp"
+    return root / WORK / f"{kind}.json"
 
 
-def _stamp(root: Path, kind: str) -> str:
-    with suppress(OSError):
-        return _stamp_file(root, kind).read_text(encoding="utf-8")
-    return ""
+def _stamp(root: Path, kind: str) -> dict[str, Any]:
+    """What the last complete build was made of."""
+    with suppress(OSError, ValueError):
+        stamp = json.loads(_stamp_file(root, kind).read_text(encoding="utf-8"))
+        if isinstance(stamp, dict):
+            return stamp
+    return {}
+
+
+def _forget_if_read_otherwise(doctrees: Path, inputs: Inputs) -> None:
+    """Drop what another version of the tool has read."""
+    mark = doctrees / "read-by"
+    if not mark.is_file() or mark.read_text(encoding="utf-8") != inputs.tool:
+        shutil.rmtree(doctrees, ignore_errors=True)
+        files.write_all({mark: inputs.tool})
 
 
 def _publish(root: Path, kind: Kind, work: Path) -> None:
@@ -150,7 +134,7 @@ def _publish(root: Path, kind: Kind, work: Path) -> None:
     try:
         new = staging / "new"
         if kind.whole:
-            work.rename(new)
+            shutil.copytree(work, new, ignore=shutil.ignore_patterns(".buildinfo", "objects.inv"))
         else:
             new.mkdir()
             shutil.copy2(work / kind.opens, new / kind.opens)

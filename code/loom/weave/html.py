@@ -120,8 +120,6 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    for name in (".buildinfo", "objects.inv"):
-        (out / name).unlink(missing_ok=True)
     for path in (out / "_static" / "vendor").rglob("*.ttf"):
         path.unlink()  # the same icons as the .woff2 beside them, for browsers of 2012
     shutil.rmtree(out / "reports", ignore_errors=True)

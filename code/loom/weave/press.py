@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loom.errors import LoomError, Place, Problem, fail
+from loom.weave.pages import Pages
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -42,7 +43,7 @@ FORMS: dict[str, dict[str, Any]] = {
 }
 
 
-def press(root: Path, builder: str, work: Path, jobs: int = 1) -> None:
+def press(root: Path, builder: str, work: Path, jobs: int = 1, keep: bool = False) -> None:
     """Run one Sphinx builder over the whole book.
 
     Args:
@@ -50,6 +51,8 @@ def press(root: Path, builder: str, work: Path, jobs: int = 1) -> None:
         builder: Sphinx's name of it.
         work: where it writes; the folder beside it keeps what was read.
         jobs: processes.
+        keep: go on from a complete build in ``work``, writing only the pages
+            that a change concerns.
 
     Raises:
         LoomError: the configuration is wrong, or Sphinx warned of anything.
@@ -64,9 +67,13 @@ def press(root: Path, builder: str, work: Path, jobs: int = 1) -> None:
     app: Sphinx | None = None
     try:
         with patch_docutils(str(root)), docutils_namespace():
+            if not keep:
+                shutil.rmtree(work, ignore_errors=True)
+            pages = Pages(work.parent / f"{builder}.face")
             app = _application(root, builder, work, config, early, jobs)
+            app.connect("env-get-updated", pages.choose, priority=900)  # numbers are known
             collector.listen()
-            app.build(force_all=True)
+            app.build(force_all=not keep)
     except ExtensionError as error:
         if isinstance(error.orig_exc, LoomError):
             raise error.orig_exc from None
@@ -79,6 +86,7 @@ def press(root: Path, builder: str, work: Path, jobs: int = 1) -> None:
     if problems:
         _read_again(app, [problem.place for problem in problems])
         raise LoomError(sorted(set(problems), key=_order))
+    pages.complete()
 
 
 def _application(root: Path, builder: str, work: Path, config: dict[str, Any],
@@ -87,7 +95,6 @@ def _application(root: Path, builder: str, work: Path, config: dict[str, Any],
     from sphinx.util.console import nocolor
 
     nocolor()
-    shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True, exist_ok=True)
     return Sphinx(
         srcdir=root, confdir=None, outdir=work, doctreedir=work.parent / "doctrees",

@@ -18,6 +18,7 @@ FILE = "search-text.js"
 def setup(app: Sphinx) -> None:
     """Gather the text while pages are written, write it at the end."""
     texts: dict[str, str] = {}
+    head = "const BOOK_TEXT = "
 
     def gather(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         texts[docname] = "".join(map(_section, _children(doctree, nodes.section)))
@@ -25,7 +26,10 @@ def setup(app: Sphinx) -> None:
     def write(app: Sphinx, error: Exception | None) -> None:
         if error is None and app.builder.name == "html":
             path = Path(app.outdir) / "_static" / FILE
-            path.write_text(f"const BOOK_TEXT = {json.dumps(texts, ensure_ascii=False)};\n",
+            kept = path.read_text(encoding="utf-8")[len(head):-2] if path.is_file() else "{}"
+            all_texts = {name: text for name, text in {**json.loads(kept), **texts}.items()
+                         if name in app.env.found_docs}
+            path.write_text(f"{head}{json.dumps(all_texts, ensure_ascii=False)};\n",
                             encoding="utf-8")
 
     app.connect("doctree-resolved", gather)
