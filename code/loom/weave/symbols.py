@@ -19,7 +19,7 @@ SYMBOLS: dict[str, str] = {name: name for name in _GREEK.split()} | {
     # letters
     "ell": "ell", "hbar": "planck", "partial": "partial", "nabla": "nabla", "infty": "infinity",
     "Re": "Re", "Im": "Im", "aleph": "aleph", "emptyset": "emptyset", "varnothing": "emptyset",
-    "imath": "dotless.i", "jmath": "dotless.j", "wp": "wp",
+    "imath": "dotless.i", "jmath": "dotless.j",
     # binary operators
     "cdot": "dot.op", "times": "times", "div": "div", "pm": "plus.minus", "mp": "minus.plus",
     "ast": "ast.op", "star": "star.op", "circ": "circle.small", "bullet": "bullet",
@@ -55,7 +55,7 @@ SYMBOLS: dict[str, str] = {name: name for name in _GREEK.split()} | {
     "bot": "bot", "angle": "angle", "triangle": "triangle.t", "square": "square",
     "therefore": "therefore", "because": "because", "dagger": "dagger", "ddagger": "dagger.double",
     "prime": "prime", "degree": "degree", "checkmark": "checkmark", "colon": "colon",
-    "backslash": "backslash", "surd": "sqrt()", "S": "section",
+    "backslash": "backslash", "S": "section",
     # with limits
     "sum": "sum", "prod": "product", "coprod": "product.co", "int": "integral",
     "iint": "integral.double", "iiint": "integral.triple", "oint": "integral.cont",
@@ -78,11 +78,12 @@ CHARACTERS: dict[str, str] = {
     "~": "thick", "@": "at",
 }
 
-# Upright names of functions; those in LIMITS carry their scripts below.
-FUNCTIONS = frozenset("""
-arccos arcsin arctan arg cos cosh cot coth csc deg det dim exp gcd hom inf ker lg lim
-liminf limsup ln log max min Pr sec sin sinh sup tan tanh
-""".split())
+# Upright names of functions.
+FUNCTIONS = frozenset((
+    "arccos", "arcsin", "arctan", "arg", "cos", "cosh", "cot", "coth", "csc", "deg", "det",
+    "dim", "exp", "gcd", "hom", "inf", "ker", "lg", "lim", "liminf", "limsup", "ln", "log",
+    "max", "min", "Pr", "sec", "sin", "sinh", "sup", "tan", "tanh",
+))
 
 # After \left, \right, \middle, \big …
 DELIMITERS: dict[str, str] = {
@@ -122,7 +123,8 @@ ALPHABETS: dict[str, str] = {
 
 # Text inside a formula.
 TEXTS: dict[str, str] = {
-    "text": "#mtext({});", "textrm": "#mtext({});", "textnormal": "#mtext({});", "mbox": "#mtext({});",
+    "text": "#mtext({});", "textrm": "#mtext({});", "textnormal": "#mtext({});",
+    "mbox": "#mtext({});",
     "textbf": "#mtextbf({});", "textit": "#mtextit({});", "texttt": "#mtexttt({});",
     "textsf": "#mtext({});",
 }

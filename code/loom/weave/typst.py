@@ -10,11 +10,9 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from docutils import nodes
 from sphinx import addnodes
 from sphinx.builders import Builder
 from sphinx.environment.adapters.indexentries import IndexEntries
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 TEMPLATE = "book.typ"
 ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
+COVER_LINES = 44
 CONTENTS, INDEX = "book:contents", "book:index"
 
 
@@ -50,7 +49,7 @@ class TypstBuilder(Builder):
     format = "typst"
     epilog = "The book is in %(outdir)s."
     allow_parallel = False
-    supported_image_types = ["image/svg+xml", "image/png", "image/jpeg"]
+    supported_image_types: ClassVar = ["image/svg+xml", "image/png", "image/jpeg"]
     supported_remote_images = False
     default_translator_class = TypstTranslator
 
@@ -63,6 +62,7 @@ class TypstBuilder(Builder):
         self.aliases: dict[str, str] = {}
         self.references: dict[str, Place] = {}
         self.image_files: dict[str, str] = {}
+        self.code_lines: list[str] = []
 
     # -- what Sphinx asks -----------------------------------------------------------
 
@@ -114,6 +114,11 @@ class TypstBuilder(Builder):
             if not target.is_file():
                 target.write_bytes(content)
         return f"images/{name}"
+
+    def note_code(self, code: str) -> None:
+        """Keep the book's first lines of code: the cover shows how long they are."""
+        self.code_lines += [line for line in code.splitlines() if line.strip()]
+        del self.code_lines[COVER_LINES:]
 
     # -- writing -----------------------------------------------------------------------
 
@@ -245,18 +250,9 @@ class TypstBuilder(Builder):
                             *(text.markup(line) for line in said)])
 
     def skyline(self) -> str:
-        """Indents and lengths of the package's lines, for the picture on the cover."""
-        lines: list[tuple[int, int]] = []
-        for docname in self.env.found_docs:
-            for block in self.env.get_doctree(docname).findall(nodes.literal_block):
-                if "output" in block.get("classes", ()):
-                    continue
-                for line in block.astext().splitlines():
-                    if line.strip():
-                        lines.append((len(line) - len(line.lstrip()), len(line.strip())))
-                if len(lines) >= 44:
-                    break
-        return text.array([f"({indent}, {length})" for indent, length in lines[:44]])
+        """Indents and lengths of the first lines of code, for the picture on the cover."""
+        return text.array([f"({len(line) - len(line.lstrip())}, {len(line.strip())})"
+                           for line in self.code_lines])
 
     def index(self) -> str:
         """The index at the end, from Sphinx's own."""
@@ -303,5 +299,3 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", choose_outputs, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
-
-__all__ = ["UTC", "TypstBuilder", "datetime", "setup"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from docutils import nodes
 from sphinx import addnodes
@@ -23,7 +23,7 @@ from loom.weave.formulas import FormulaError, to_typst
 if TYPE_CHECKING:
     from loom.weave.typst import TypstBuilder
 
-CODE_WIDTH = 76
+WIDTH = 88  # columns of code and output; what is longer goes on in the next line
 ADMONITIONS = {
     "attention": "Attention", "caution": "Caution", "danger": "Danger", "error": "Error",
     "hint": "Hint", "important": "Important", "note": "Note", "tip": "Tip",
@@ -57,6 +57,7 @@ class TypstTranslator(SphinxTranslator):
         self.head: tuple[str, str | None] | None = None  # the line above a tangled cell
         self.level = 0
         self.note_count = 0
+        self.in_note = False
         self.footnotes_seen: set[str] = set()
         self.image_width: str | None = None
         self.outputs = 0
@@ -87,8 +88,13 @@ class TypstTranslator(SphinxTranslator):
         self.put(waiting + source + "\n\n" if waiting else source + "\n\n")
 
     def flush(self) -> str:
-        """The anchors and margin notes that waited for the next place in the text."""
-        source = "".join(f"#a({text.string(name)});" for name in self.anchors)
+        """The anchors and margin notes that waited for the next place in the text.
+
+        Those from inside a margin note go on waiting for the paragraph it stands beside.
+        """
+        if self.in_note:
+            return ""
+        source = "".join(f"#anchor({text.string(name)});" for name in self.anchors)
         source += "".join(self.notes)
         self.anchors.clear()
         self.notes.clear()
@@ -195,7 +201,7 @@ class TypstTranslator(SphinxTranslator):
             self.put(f"#chapter({depth}, {text.option(number)}, {text.string(label)}, "
                      f"{text.string(self.docname)}, [{short}], [{body}])\n")
         else:
-            self.put(f"#section({depth}, {self.level - 1}, {text.option(number)}, "
+            self.put(f"#headed({depth}, {self.level - 1}, {text.option(number)}, "
                      f"{text.string(label)}, [{short}], [{body}])\n")
         self.put(self.flush() + "\n" if self.anchors else "\n")
         raise nodes.SkipNode
@@ -399,7 +405,7 @@ class TypstTranslator(SphinxTranslator):
     def unpaged(self, node: nodes.reference, label: str) -> bool:
         """Whether a reference goes without a page: to literature, from a heading."""
         target = label.rpartition(":")[2]
-        return inside(node, nodes.title, nodes.caption, nodes.citation) \
+        return inside(node, nodes.title, nodes.caption, nodes.citation, nodes.sidebar) \
             or bool(re.match(r"(id\d+$|cite|term-|footcite|index-)", target))
 
     def visit_number_reference(self, node: nodes.Element) -> None:
@@ -410,6 +416,9 @@ class TypstTranslator(SphinxTranslator):
         raise nodes.SkipNode
 
     def visit_footnote_reference(self, node: nodes.footnote_reference) -> None:
+        if self.in_note:
+            raise self.problem(node, "a footnote inside a margin note",
+                               "say it in the note itself")
         identifier = node["refid"]
         label = self.label(identifier)
         if identifier in self.footnotes_seen:
@@ -472,29 +481,31 @@ class TypstTranslator(SphinxTranslator):
         self.seen("mono", content, node)
         classes = node.get("classes", ())
         if "output" in classes:
-            shown = text.plain_output(content, CODE_WIDTH)
+            shown = text.plain_output(content, WIDTH)
             kind = "error" if "traceback" in classes else \
                 "stderr" if "stderr" in classes else "out"
             if shown.strip():
-                self.block(node, f'#output("{kind}")[\n{text.raw_block(shown, "")}\n]')
+                self.block(node, f'#output("{kind}", {text.columns(shown)})[\n'
+                                 f'{text.raw_block(shown, "")}\n]')
             raise nodes.SkipNode
         language = {"ipython3": "python", "ipython": "python", "python3": "python",
                     "console": "bash", "none": "", "text": "", "myst": "markdown",
                     "default": ""}.get(str(node.get("language", "")),
                                        str(node.get("language", "")))
-        shown = text.plain_output(content, CODE_WIDTH + 2)
-        styles = typst_code.styles(shown, language)
-        if self.has_output(node):
-            styles += ", with-output: true"
+        shown = text.plain_output(content, WIDTH)
+        self.builder.note_code(shown)
+        look = f"{typst_code.styles(shown, language)}, {text.columns(shown)}"
+        if shown.count("\n") < 14 and self.has_output(node):
+            look += ", with-output: true"
         raw = text.raw_block(shown, "")
         if self.head is not None:
             file, action = self.head
             self.head = None
             told = "none" if action is None else f"[{self.told(action)}]"
-            self.block(node, f"#listing({text.string(file)}, {told}, {styles})"
+            self.block(node, f"#listing({text.string(file)}, {told}, {look})"
                              f"[\n{raw}\n]")
         else:
-            self.block(node, f"#code({styles})[\n{raw}\n]")
+            self.block(node, f"#code({look})[\n{raw}\n]")
         raise nodes.SkipNode
 
     visit_doctest_block = visit_literal_block
@@ -503,7 +514,7 @@ class TypstTranslator(SphinxTranslator):
         """Whether what the code prints comes right below it."""
         cell = node.parent.parent if node.parent is not None else None
         return isinstance(cell, nodes.container) and cell.get("nb_element") == "cell_code" \
-            and any(block.get("classes", [""])[0] == "output"
+            and any("output" in block.get("classes", ())
                     for block in cell.children[-1].children
                     if isinstance(block, nodes.literal_block))
 
@@ -537,7 +548,7 @@ class TypstTranslator(SphinxTranslator):
         alt, source = self.formula(node)
         number = self.equation_number(node)
         shown = f"[{waiting}({text.markup(number).removeprefix(chr(92))})]" if number else "none"
-        self.block(node, f"{'' if number else waiting}#display({alt}, {shown}, $ {source} $)")
+        self.block(node, f"{'' if number else waiting}#equation-line({alt}, {shown}, $ {source} $)")
         raise nodes.SkipNode
 
     def equation_number(self, node: nodes.math_block) -> str | None:
@@ -673,12 +684,16 @@ class TypstTranslator(SphinxTranslator):
 
     def visit_sidebar(self, node: nodes.sidebar) -> None:
         """A margin note: it waits for the paragraph that it stands beside."""
+        if self.in_note:
+            raise self.problem(node, "a margin note inside a margin note", "make it one")
         title = next((c for c in node.children if isinstance(c, nodes.title)), None)
+        self.anchor(node)
+        self.in_note = True
         body = self.inner(node, skip=lambda child: child is title).strip()
         if title is not None and title.astext().strip():
             body = f"#strong[{self.inner(title)}] {body}"
+        self.in_note = False
         self.note_count += 1
-        self.anchor(node)
         self.notes.append(f"#note({self.note_count})[{body}];")
         raise nodes.SkipNode
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,13 @@ _LABEL = re.compile(r'(#xref\(|#part\()("(?:[^"\\]|\\.)*")')
 @lru_cache(maxsize=1)
 def fonts() -> Any:
     """Typst's own fonts and the DejaVu fonts that matplotlib brings; no others."""
-    import matplotlib
     import typst
 
+    package = find_spec("matplotlib")  # found, not imported: that takes half a second
+    assert package is not None and package.origin is not None
+    folder = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf"
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True,
-                       font_paths=[str(Path(matplotlib.get_data_path()) / "fonts" / "ttf")])
+                       font_paths=[str(folder)])
 
 
 def substitute(source: str, aliases: Mapping[str, str]) -> str:
@@ -92,7 +95,7 @@ def _first_missing(characters: list[str], family: tuple[str, ...]) -> str:
 
 
 def _quoted(character: str) -> str:
-    return '"\\u{%x}"' % ord(character)
+    return f'"\\u{{{ord(character):x}}}"'
 
 
 def compile_book(main: Path, root: Path) -> bytes:
@@ -113,16 +116,11 @@ def compile_book(main: Path, root: Path) -> bytes:
             format="pdf", pdf_standards=[STANDARD], timestamp=int(DAY.timestamp()))
     except typst.TypstError as error:
         raise LoomError(_problem(error, main.parent, root)) from None
-    told = [warning for warning in warnings if _matters(warning)]
-    if told:
-        raise LoomError([_problem(warning, main.parent, root) for warning in told])
+    if warnings:
+        raise LoomError([_problem(warning, main.parent, root) for warning in warnings])
     if not isinstance(pdf, bytes):
         raise fail("Typst made no PDF", "this is a bug of loom", path=main)
     return pdf
-
-
-def _matters(warning: Any) -> bool:
-    return True
 
 
 def _problem(error: Any, folder: Path, root: Path) -> Problem:

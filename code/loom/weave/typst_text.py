@@ -7,14 +7,14 @@ import re
 # Read as syntax wherever they stand, and where a piece of text begins.
 _ALWAYS = re.compile(r"[\\#$*_`<>@\[\]~]")
 _AT_START = re.compile(r"^(\s*)([=+/(\-;:]|\d+[.)])")
-_SHORTHAND = re.compile(r"-(?=[-?])|(?<=-)-|\.(?=\.\.)|/(?=[/*])|(?<=/)/|:(?=//)|'|\"")
+_SHORTHAND = re.compile(r"-[-?]+|\.\.\.|/[/*]+|['\"]")
 
 
 def markup(text: str) -> str:
     """Plain text as Typst markup that shows exactly this text."""
     text = text.replace("\n", " ").replace("\u00ad", "")
     text = _ALWAYS.sub(lambda m: "\\" + m[0], text)
-    text = _SHORTHAND.sub(lambda m: "\\" + m[0], text)
+    text = _SHORTHAND.sub(lambda m: "\\" + "\\".join(m[0]), text)
 
     def escape(m: re.Match[str]) -> str:
         head = m[2]
@@ -46,6 +46,11 @@ def raw_block(text: str, language: str) -> str:
     return f"{fence}{language}\n{text}\n{fence}"
 
 
+def columns(code: str) -> int:
+    """The length of the longest line."""
+    return max(map(len, code.split("\n")))
+
+
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 
 
@@ -60,8 +65,9 @@ def plain_output(text: str, width: int) -> str:
     for line in _ANSI.sub("", text).expandtabs(8).split("\n"):
         line = line.rstrip("\r").rsplit("\r", 1)[-1].rstrip()
         while len(line) > width:
-            lines.append(line[:width])
-            line = "↪ " + line[width:]
+            cut = max(line.rfind(" ", width - 24, width), line.rfind(",", width - 24, width)) + 1
+            lines.append(line[:cut or width].rstrip())
+            line = "↪ " + line[cut or width:].lstrip()
         lines.append(line)
     while lines and not lines[-1]:
         lines.pop()
