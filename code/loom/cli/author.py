@@ -87,8 +87,8 @@ def run(
     done = run_chapters(book, wanted or None, jobs=jobs, force=force, display=display())
     for note in done.notes:
         typer.echo(note)
-    if done.fresh or done.ran:
-        typer.echo(f"{len(done.ran)} run, {len(done.fresh)} up to date")
+    failed = f"{len(done.failed)} failed, " if done.failed else ""
+    typer.echo(f"{len(done.ran)} run, {failed}{len(done.fresh)} up to date")
     if done.problems:
         raise LoomError(done.problems)
 
@@ -99,11 +99,14 @@ def tangle(
     force: bool = typer.Option(False, "--force", help="Overwrite edits made in the package."),
 ) -> None:
     """Make the package in code/scratchlm from the chapters' cells."""
+    import gc
+
     from loom.book.toc import read_book
     from loom.files import exclusive
     from loom.tangle.disk import drift, write_package
     from loom.tangle.modules import tangle as make
 
+    gc.disable()  # a short command: looking for garbage takes longer than it saves
     book = read_book()
     if check:
         found = False

@@ -12,11 +12,12 @@ import ast
 import gc
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import wraps
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
+from typing import ParamSpec, TypeVar
 
 from loom.book.chapter import Cell, Chapter
 from loom.book.toc import PACKAGE
@@ -34,6 +35,8 @@ from loom.tangle.pieces import (
 )
 from loom.tangle.scope import arrange, resolve
 
+P = ParamSpec("P")
+R = TypeVar("R")
 FUTURE = "from __future__ import annotations"
 ABOUT = f'''"""{PACKAGE}: the language model that the book builds.
 
@@ -80,6 +83,22 @@ class Package:
                 for n, origin in enumerate(lines, 1) if origin == place]
 
 
+def _without_collector(function: Callable[P, R]) -> Callable[P, R]:
+    """Spare Python the search for garbage among syntax trees that all stay."""
+    @wraps(function)
+    def quick(*args: P.args, **kwargs: P.kwargs) -> R:
+        was_on = gc.isenabled()
+        gc.disable()
+        try:
+            return function(*args, **kwargs)
+        finally:
+            if was_on:
+                gc.enable()
+
+    return quick
+
+
+@_without_collector
 def tangle(chapters: Sequence[Chapter]) -> Package:
     """Make the package out of the tangled cells of chapters, in their order.
 
@@ -90,11 +109,10 @@ def tangle(chapters: Sequence[Chapter]) -> Package:
         LoomError: every problem of every cell, each with its place.
     """
     maker = Maker()
-    with _without_collector():
-        for chapter in chapters:
-            for cell in chapter.cells:
-                if cell.target is not None:
-                    maker.add(chapter, cell)
+    for chapter in chapters:
+        for cell in chapter.cells:
+            if cell.target is not None:
+                maker.add(chapter, cell)
     if maker.problems:
         raise LoomError(maker.problems)
     added = resolve(maker.drafts, chapters)
@@ -136,18 +154,6 @@ def describe(cell: Cell, package: Package) -> str:
     for i in package.added.get((cell.path, cell.index), ()):
         parts.append(f"imports `{i.name}` from `{i.module}`")
     return "; ".join(parts)
-
-
-@contextmanager
-def _without_collector() -> Iterator[None]:
-    """Spare Python the search for garbage among syntax trees that all stay: half the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _births(drafts: Iterable[Draft]) -> Iterator[tuple[str, Chapter]]:
