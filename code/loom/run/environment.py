@@ -16,6 +16,9 @@ from loom.errors import fail
 GIB = 1024 ** 3
 KERNEL = "loom"  # the name of the kernel specification that the runner provides
 LOOK = "book/matplotlibrc"  # relative to the book's root
+# Variables that never reach a chapter: what it says must not depend on them.
+FOREIGN = ("PYTHON", "JUPYTER", "JPY_", "IPYTHON", "IPYKERNEL", "MPL", "MATPLOTLIB", "PYTEST",
+           "COVERAGE", "LOOM_", "SCRATCHLM_DATA")
 THREADS = 2  # the book promises two cores; sums depend on how they are split
 
 
@@ -124,8 +127,7 @@ class Room:
             root: the book's folder, which cells find as ``LOOM_ROOT``.
         """
         kept = {name: value for name, value in os.environ.items()
-                if not name.startswith(("PYTHON", "JUPYTER", "JPY_", "IPYTHON", "MPL", "IPYKERNEL",
-                                        "PYTEST", "COVERAGE", "LOOM_"))}
+                if not name.startswith(FOREIGN) or name == "LOOM_PATIENCE"}
         threads = {name: str(THREADS) for name in (
             "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS",
             "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")}

@@ -35,6 +35,7 @@ class Summary:
 
     ran: list[str] = field(default_factory=list)
     fresh: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -81,7 +82,6 @@ class _Plan:
         self.keys = Keys(book, self.snapshots)
         self.store = Store(book, self.keys)
         self.summary = Summary()
-        self.failed: set[str] = set()
         self.todo: dict[str, Chapter] = {}
         for chapter in book.notebooks if chapters is None else chapters:
             if chapter.cells:
@@ -109,7 +109,7 @@ class _Plan:
         self.todo.setdefault(chapter.name, chapter)
 
     def _refuse(self, chapter: Chapter, problems: Iterable[Problem]) -> None:
-        self.failed.add(chapter.name)
+        self.summary.failed.append(chapter.name)
         self.summary.problems += [p for p in problems if p not in self.summary.problems]
 
     def waits_for(self, chapter: Chapter) -> set[str]:

@@ -40,7 +40,8 @@ class Plain:
 
     def start(self, chapter: Chapter, last: float | None) -> None:
         before = "" if last is None else f" (last time {last:.1f} s)"
-        self._say(f"{chapter.name}: running {len(chapter.cells)} cells{before}")
+        count = len(chapter.cells)
+        self._say(f"{chapter.name}: running {count} cell{'s' * (count != 1)}{before}")
 
     def cell(self, chapter: Chapter, number: int) -> None:
         pass
