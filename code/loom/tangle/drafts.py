@@ -22,7 +22,6 @@ from loom.tangle.pieces import (
     Piece,
     continues,
     cut,
-    growth,
     is_overload,
 )
 
@@ -47,7 +46,7 @@ class Item:
 
     @property
     def grown(self) -> bool:
-        return bool(self.owner) and growth(self.piece) is not None
+        return bool(self.owner) and self.piece.grows is not None
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -126,7 +125,7 @@ class Maker:
             elif piece.kind == "docstring":
                 self.problem(cell, piece.start, f"{draft.path} already has a docstring",
                              "only the first cell of a module may start with one")
-            elif growth(piece) is not None or _uses_extends(piece):
+            elif piece.grows is not None or _uses_extends(piece):
                 self._grow(draft, item)
             else:
                 self._define(draft, item, draft.items)
@@ -260,7 +259,7 @@ class Maker:
     def _grow(self, draft: Draft, item: Item) -> None:
         """Put a piece with ``@extends(Class)`` into the body of its class."""
         piece, cell = item.piece, item.cell
-        cls = growth(piece)
+        cls = piece.grows
         if not isinstance(cls, ast.Name):
             self.problem(cell, piece.start, "`@extends` needs one class, by its name",
                          "write `@extends(Class)` for a class of this module")
@@ -284,7 +283,7 @@ class Maker:
         piece, cell, cls = item.piece, item.cell, owner.piece.name
         before = len(self.problems)
         decorators = getattr(piece.node, "decorator_list", [])
-        if growth(piece) is not getattr(decorators[0], "args", [None])[0]:
+        if piece.grows is not getattr(decorators[0], "args", [None])[0]:
             self.problem(cell, piece.start, f"`@extends({cls})` is not the outermost decorator",
                          "put it above the others")
         elif "#" in item.source.lines[piece.start - 1]:
@@ -294,7 +293,7 @@ class Maker:
             self.problem(cell, piece.start, f"`{cls}` grows, but its body stands on its first line",
                          f"give the body of `{cls}` its own line, at {owner.place}")
         text = "\n".join(item.source.lines[piece.start - 1:piece.last])
-        for name, line in private_names(piece.node) if re.search(rf"\b{PRIVATE}\b", text) else ():
+        for name, line in private_names(piece.node) if re.search(PRIVATE, text) else ():
             self.problem(cell, line, f"`{name}` would be spelled `_{cls.lstrip('_')}{name}` "
                          f"inside the body of `{cls}`", f"use one underscore: `{name[1:]}`")
         line_of_super = bare_super(piece.node) if re.search("super|__class__", text) else None
@@ -320,7 +319,7 @@ class Maker:
 
 
 def _uses_extends(piece: Piece) -> bool:
-    """Whether a decorator calls ``extends`` in a way that ``growth`` cannot read."""
+    """Whether a decorator calls ``extends`` in a way that ``cut`` cannot read."""
     return any("extends" in (getattr(node, "id", ""), getattr(node, "attr", ""))
                for decorator in getattr(piece.node, "decorator_list", [])
                for node in ast.walk(decorator))

@@ -29,7 +29,6 @@ from loom.tangle.pieces import (
     Piece,
     cut,
     frozen_lines,
-    growth,
     is_overload,
     is_placeholder,
 )
@@ -136,7 +135,7 @@ def describe(cell: Cell, package: Package) -> str:
     replaced: list[str] = []
     grown: dict[str, list[str]] = {}
     for piece in pieces:
-        cls = growth(piece)
+        cls = piece.grows
         for name in piece.names:
             full = f"{cls.id}.{name}" if isinstance(cls, ast.Name) else name
             if full in cell.replaces:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from loom.tangle.pieces import DEFINITIONS, Piece, cut, growth
+from loom.tangle.pieces import DEFINITIONS, Piece, cut
 
 KNOWN = frozenset(dir(builtins)) | {
     "__name__", "__file__", "__doc__", "__spec__", "__package__", "__path__", "__class__",
@@ -76,7 +76,7 @@ def without_growth(piece: Piece) -> ast.stmt:
     ``@extends(Class)`` is gone, and ``@Class.x.setter`` is ``@x.setter``, which
     uses no global name.
     """
-    cls = growth(piece)
+    cls = piece.grows
     if not (isinstance(cls, ast.Name) and isinstance(piece.node, DEFINITIONS)):
         return piece.node
     node = copy.copy(piece.node)

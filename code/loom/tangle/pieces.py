@@ -32,6 +32,7 @@ class Piece:
     names: tuple[str, ...]  # what it binds; () for a statement without a name
     head: int = 0  # of a class: the last line of its header
     members: tuple[Piece, ...] = ()  # of a class: its body
+    grows: ast.expr | None = None  # the class in its `@extends(Class)`
 
     @property
     def name(self) -> str:
@@ -90,7 +91,7 @@ def _cut_body(body: Sequence[ast.stmt], lines: list[str], begin: int, end: int,
             opening = min(head + 1, _start(node.body[0]))
             members = _cut_body(node.body, lines, opening, last, loose, shared, top=False)
         pieces.append(Piece(node, first, start, last, _kind(node, n == 0 and top),
-                            _names(node), head, tuple(members)))
+                            _names(node), head, tuple(members), _grows(node)))
     loose.extend(k for k in range(begin, end + 1) if lines[k - 1].strip())
     return pieces
 
@@ -165,9 +166,8 @@ def _targets(target: ast.expr) -> Iterator[str]:
         yield from _targets(target.value)
 
 
-def growth(piece: Piece) -> ast.expr | None:
-    """The class in a piece's ``@extends(Class)``, None without the decorator."""
-    for decorator in getattr(piece.node, "decorator_list", []):
+def _grows(node: ast.stmt) -> ast.expr | None:
+    for decorator in getattr(node, "decorator_list", []):
         match decorator:
             case ast.Call(func=ast.Name("extends"), args=[cls]):
                 return cls

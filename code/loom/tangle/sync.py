@@ -22,7 +22,7 @@ from loom.tangle.disk import Disk, write_package
 from loom.tangle.imports import Import, by_name, print_from, read_imports
 from loom.tangle.modules import Package, tangle
 from loom.tangle.names import root_of, uses_in
-from loom.tangle.pieces import SECTION_MARK, Cut, Piece, cut, frozen_lines, growth
+from loom.tangle.pieces import SECTION_MARK, Cut, Piece, cut, frozen_lines
 
 Key = tuple[str, int]  # the names that a piece binds; which of several so called
 
@@ -293,7 +293,7 @@ class _Carrier:
                     siblings: set[str]) -> list[str]:
         """A piece's lines as its cell writes them: ``@extends`` kept, margin undone."""
         text = self.texts[module][2]
-        cls = growth(home.piece)
+        cls = home.piece.grows
         if not isinstance(cls, ast.Name):
             return list(text.lines(new.first, new.last))
         shift = new.node.col_offset - home.piece.node.col_offset
