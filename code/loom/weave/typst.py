@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from sphinx import addnodes
 from sphinx.builders import Builder
@@ -30,6 +30,13 @@ HERE = Path(__file__).parent
 TEMPLATE = "book.typ"
 ROMAN = ("", "I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 COVER_LINES = 44
+IMPRINT = (
+    "Text and figures: Creative Commons Attribution 4.0 International (CC BY 4.0). "
+    "Code: MIT License.",
+    "The code in this book is the code that ran, and the outputs are what it printed. "
+    "The package that it makes comes with the source of the book.",
+    "Set in Libertinus Serif, New Computer Modern Math and DejaVu Sans Mono, by Typst.",
+)
 CONTENTS, INDEX = "book:contents", "book:index"
 
 
@@ -49,7 +56,7 @@ class TypstBuilder(Builder):
     format = "typst"
     epilog = "The book is in %(outdir)s."
     allow_parallel = False
-    supported_image_types: ClassVar = ["image/svg+xml", "image/png", "image/jpeg"]
+    supported_image_types = ["image/svg+xml", "image/png", "image/jpeg"]  # noqa: RUF012 - as Sphinx declares it
     supported_remote_images = False
     default_translator_class = TypstTranslator
 
@@ -294,7 +301,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("typst_basename", "every-line-runs", "")
     app.add_config_value("typst_title", "", "")
     app.add_config_value("typst_subtitle", "Build a Large Language Model from Scratch", "")
-    app.add_config_value("typst_imprint", [], "")
+    app.add_config_value("typst_imprint", list(IMPRINT), "")
     app.add_event("typst-written")
     app.connect("config-inited", choose_outputs, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -629,7 +629,8 @@ class TypstTranslator(SphinxTranslator):
     def grid(self, table: nodes.table, group: nodes.tgroup) -> str:
         specs = [c for c in group.children if isinstance(c, nodes.colspec)]
         given = "colwidths-given" in table.get("classes", ()) or table.get("width")
-        widths = [f"{spec['colwidth']}fr" if given else "auto" for spec in specs]
+        widths = [f"{spec['colwidth']}fr" for spec in specs] if given \
+            else column_widths(group, len(specs))
         aligns = ["start"] * len(specs)
         head: list[str] = []
         body: list[str] = []
@@ -721,6 +722,16 @@ class TypstTranslator(SphinxTranslator):
 
     def visit_system_message(self, node: nodes.system_message) -> None:
         raise self.problem(node, node.astext(), "mend the markup")
+
+
+def column_widths(group: nodes.tgroup, count: int) -> list[str]:
+    """Columns of words are as wide as their words; those of sentences share the rest."""
+    longest = [0] * count
+    for row in group.findall(nodes.row):
+        for column, entry in enumerate(row.children):
+            if column < count and not entry.get("morecols"):
+                longest[column] = max(longest[column], len(entry.astext()))
+    return [f"{min(length, 120)}fr" if length > 28 else "auto" for length in longest]
 
 
 def inside(node: nodes.Node, *kinds: type[nodes.Node]) -> bool:

@@ -127,13 +127,25 @@ def _problem(error: Any, folder: Path, root: Path) -> Problem:
     """A Typst error as a problem of the chapter that its line was written for."""
     what = str(error.message).splitlines()[0]
     remedy = "; ".join(str(hint) for hint in error.hints)
+    if asked := re.fullmatch(r"panicked with: find (.+?); (the .+)", what):
+        # The template complains of something that it can only name.
+        place = next(filter(None, (_search(path, asked[1]) for path in folder.rglob("*.typ"))),
+                     None)
+        return Problem(place, asked[2], remedy or "break it into lines, or shorten it")
     for path, line in re.findall(r"[┌├]─ (.+?):(\d+):\d+", str(error.diagnostic)):
-        place = origin(folder / Path(path).name if not (folder / path).is_file()
-                       else folder / path, int(line))
-        if place is not None:
+        file = folder / path if (folder / path).is_file() else folder / Path(path).name
+        if place := origin(file, int(line)):
             return Problem(place, f"Typst: {what}", remedy)
     return Problem(Place(folder / "main.typ"), f"Typst: {what}",
                    remedy or "the whole message: " + str(error.diagnostic))
+
+
+def _search(path: Path, words: str) -> Place | None:
+    """The chapter and line of the first line of a Typst file with these words."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if words in line:
+            return origin(path, number)
+    return None
 
 
 def origin(path: Path, line: int) -> Place | None:
