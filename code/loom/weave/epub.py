@@ -61,8 +61,10 @@ class BookEpub(Epub3Builder):
         out = Path(self.outdir)
         for name in ("search.xhtml", "searchindex.js"):
             (out / name).unlink(missing_ok=True)
-        if not self.problems:
-            for path in sorted(out.rglob("*.xhtml")):
+        for path in sorted(out.rglob("*.xhtml")):
+            text = path.read_text(encoding="utf-8")
+            path.write_text(SUMMARY.sub(_inline, text), encoding="utf-8")
+            if not self.problems:
                 self._check(path)
         if self.problems:
             raise LoomError(self.problems)
@@ -93,6 +95,14 @@ class BookEpub(Epub3Builder):
                         for name, value in ACCESS)
         text = text.replace("  </metadata>", f"{facts}  </metadata>")
         path.write_text(text, encoding="utf-8")
+
+
+# MyST-NB puts paragraphs where XHTML wants words in a line.
+SUMMARY = re.compile(r"<summary\b.*?</summary>", re.DOTALL)
+
+
+def _inline(summary: re.Match[str]) -> str:
+    return re.sub(r"<(/?)p\b", r"<\1span", summary[0])
 
 
 ACCESS = (

@@ -120,19 +120,16 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    for path in (out / "_static" / "vendor").rglob("*.ttf"):
-        path.unlink()  # the same icons as the .woff2 beside them, for browsers of 2012
+    for pattern in ("*.ttf", "*.map"):  # icons for browsers of 2012; for the theme's makers
+        for path in (out / "_static").rglob(pattern):
+            path.unlink()
     shutil.rmtree(out / "reports", ignore_errors=True)
 
 
 def _write_notebooks(app: Sphinx, out: Path) -> None:
     """The chapters as notebooks, beside their pages."""
     from loom.book.toc import read_book
-    from loom.run import store
-
-    notebook_for_reader = getattr(store, "notebook_for_reader", None)
-    if notebook_for_reader is None:
-        return
+    from loom.run.store import notebook_for_reader
 
     book = read_book(Path(app.srcdir))
     for chapter in book.notebooks:

@@ -14,6 +14,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from loom import files
 from loom.errors import LoomError, Place, Problem, fail
 from loom.weave.pages import Pages
 
@@ -32,6 +33,7 @@ REMEDIES = (
      "mend its name; the names in use are those of MyST and Jupyter Book"),
     (r"consecutive headings|heading", "let headings go down one level at a time"),
     (r"lexing literal_block|could not lex", "give the block the language that it is in, or `text`"),
+    (r"No space left", "the disk is full: free some space and weave again"),
     (r"bibtex|citation", "see book/references.bib"),
 )
 
@@ -77,11 +79,15 @@ def press(root: Path, builder: str, work: Path, jobs: int = 1, keep: bool = Fals
     except ExtensionError as error:
         if isinstance(error.orig_exc, LoomError):
             raise error.orig_exc from None
+        if isinstance(error.orig_exc, OSError):
+            raise files.told(error.orig_exc, _file_of(error.orig_exc, work)) from None
         if error.orig_exc is not None:  # a bug of ours or of an extension
             raise
         raise _sphinx_failed(error, root) from None
     except SphinxError as error:
         raise _sphinx_failed(error, root) from None
+    except OSError as error:
+        raise files.told(error, _file_of(error, work)) from error
     problems = [*_early(early.getvalue()), *collector.problems]
     if problems:
         _read_again(app, [problem.place for problem in problems])
@@ -168,6 +174,10 @@ def _early(text: str) -> list[Problem]:
 def _order(problem: Problem) -> tuple[str, int, str]:
     place = problem.place
     return (str(place.path), place.line or 0, problem.what) if place else ("", 0, problem.what)
+
+
+def _file_of(error: OSError, otherwise: Path) -> Path:
+    return Path(str(error.filename)) if error.filename else otherwise
 
 
 def _sphinx_failed(error: Exception, root: Path) -> LoomError:
