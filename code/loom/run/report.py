@@ -29,7 +29,8 @@ class Failure:
     Attributes:
         chapter: the chapter that ran.
         reports: the folder of their reports.
-        said: the worker's result: ``verdict``, ``failing``, ``summary``, ``peak``.
+        said: the worker's result: ``verdict``, ``failing``, ``summary``, ``peak``, and
+            ``printed``, the last lines of the failing cell's output.
         limits: what the chapter was allowed.
         snapshots: folders of the packages that the chapter saw.
         find: from a line of such a package to the chapter that it is from.
@@ -54,6 +55,8 @@ class Failure:
         line = own[0]["line"] if own else self._crashed_at(cell)
         what, remedy = self._verdict(chain)
         parts = [what, f"    {self._where(cell)}", *_listing(cell, line)]
+        if self.said.get("printed"):
+            parts += ["    it had printed:", *(f"      {line}" for line in self.said["printed"])]
         if chain and (len(chain) > 1 or len(frames) > 1):
             parts += ["    traceback, the newest call last:", *self._traceback(chain)]
         return Problem(cell.place(line or 1), "\n".join(parts), remedy)

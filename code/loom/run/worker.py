@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 TICK = 0.2  # seconds between two looks
+LAST = 20  # printed lines of a failing cell that its report shows
 GRACE = 5.0  # seconds from an interrupt to the kernel's end
 
 
@@ -116,6 +117,12 @@ def kill_descendants() -> None:
             process.kill()
 
 
+def _printed(cell: Any) -> list[str]:
+    """The last lines that a cell printed before it failed."""
+    text = "".join(output.text for output in cell.outputs if output.output_type == "stream")
+    return text.rstrip().split("\n")[-LAST:] if text.strip() else []
+
+
 def main() -> None:
     """Run the notebook that the task in ``sys.argv[1]`` names; say how it went."""
     task = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
@@ -132,7 +139,8 @@ def main() -> None:
     try:
         result = run.execute()
         if result.error is not None:
-            said.update(failing=result.error.failing_cell_index, summary=result.error.summary)
+            said.update(failing=result.error.failing_cell_index, summary=result.error.summary,
+                        printed=_printed(result.nb.cells[result.error.failing_cell_index]))
         else:
             import nbformat
 
