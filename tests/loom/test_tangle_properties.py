@@ -469,7 +469,7 @@ def edit_something(rng: random.Random, text: str) -> str:
     return "\n".join(lines)
 
 
-@settings(books, max_examples=150)
+@settings(books, max_examples=100)
 @given(st.randoms(use_true_random=False))
 def test_edits_of_the_package_reach_the_book(rng: random.Random) -> None:
     with a_book(rng) as (book, _):
@@ -519,7 +519,7 @@ def spoil(rng: random.Random, text: str) -> str:
     return "\n".join(lines)
 
 
-@settings(books, max_examples=300)
+@settings(books, max_examples=150)
 @given(st.randoms(use_true_random=False))
 def test_any_change_of_the_package_is_carried_exactly_or_refused(rng: random.Random) -> None:
     with a_book(rng) as (book, _):
@@ -539,7 +539,7 @@ def test_any_change_of_the_package_is_carried_exactly_or_refused(rng: random.Ran
             assert tangle(read_book(book.root).chapters).files[module] == text
 
 
-@settings(books, max_examples=300)
+@settings(books, max_examples=150)
 @given(st.randoms(use_true_random=False))
 def test_any_change_of_a_chapter_is_tangled_or_refused(rng: random.Random) -> None:
     with a_book(rng) as (book, _):

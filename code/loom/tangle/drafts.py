@@ -239,7 +239,7 @@ class Maker:
         for name in item.names:
             draft.by_name.setdefault(name, []).append(item)
             draft.first.setdefault(name, item)
-        if item.piece.kind == "class":
+        if item.piece.kind == "class" and not item.owner:
             for piece in item.piece.members:
                 member = Item(piece, item.cell, item.chapter, item.source, item.piece.name,
                               since=item.since)

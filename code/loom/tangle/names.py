@@ -48,7 +48,7 @@ def uses_in(source: str) -> dict[Piece, Uses]:
         uses = found[piece] = Uses()
         for line in range(piece.start, piece.last + 1):
             by_line[line] = uses
-        if isinstance(piece.node, ast.ClassDef):
+        if isinstance(piece.node, ast.ClassDef) and piece.grows is None:
             own = {name for member in piece.members for name in member.names}
             for expression in (*piece.node.decorator_list, *piece.node.bases,
                                *(k.value for k in piece.node.keywords)):

@@ -148,7 +148,7 @@ class _Resolver:
             return
         source = draft.every[0] if name is None and draft.every else draft.first.get(name or "")
         if source is None:
-            source = next((item for j, item in draft.imports if j.binds == name), None)
+            source = next((item for j, item in draft.imports if j.binds == name and j.kept), None)
         if source is None:
             if name is not None:
                 self.problems.append(Problem(
