@@ -539,7 +539,8 @@ class TypstTranslator(SphinxTranslator):
     def visit_math(self, node: nodes.math) -> None:
         self.anchor(node)
         alt, source = self.formula(node)
-        self.put(f"{self.flush()}#im({alt}, ${source}$);")
+        call = "im-short" if len(node.astext()) < 16 else "im"
+        self.put(f"{self.flush()}#{call}({alt}, ${source}$);")
         raise nodes.SkipNode
 
     def visit_math_block(self, node: nodes.math_block) -> None:
