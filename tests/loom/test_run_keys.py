@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +15,7 @@ from loom.errors import LoomError
 from loom.run.cache import cache_folder
 from loom.run.environment import Limits, Room
 from loom.run.keys import Keys
+from loom.run.progress import Live, Plain, display
 
 HEADER = """---
 jupytext:
@@ -191,3 +195,26 @@ def test_where_products_live(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     assert tmp_path in cache_folder().parents and cache_folder().name == "scratchlm"
+
+
+def test_the_live_display_says_what_runs_and_for_how_long(tmp_path: Path) -> None:
+    from rich.console import Console
+
+    chapter = read_book(a_book(tmp_path)).chapter("01-base")
+    screen = io.StringIO()
+    with Live(Console(file=screen, force_terminal=True, width=100)) as live:
+        live.start(chapter, 75.4)
+        live.progress.refresh()
+        live.cell(chapter, 2)
+        live.progress.refresh()
+        live.end(chapter, "ran in 3.0 s")
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", screen.getvalue())
+    assert "01-base" in shown and "last time 0:01:15" in shown
+    assert "starting" in shown and "cell 2 of 3" in shown
+    assert shown.rstrip().endswith("01-base: ran in 3.0 s")
+
+
+def test_the_display_suits_where_it_goes(monkeypatch: pytest.MonkeyPatch) -> None:
+    for is_terminal, kind in ((True, Live), (False, Plain)):
+        monkeypatch.setattr(sys.stdout, "isatty", lambda answer=is_terminal: answer)
+        assert isinstance(display(), kind)

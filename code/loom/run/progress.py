@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from loom.book.chapter import Chapter
 
 if TYPE_CHECKING:
+    from rich.console import Console
     from rich.progress import TaskID
 
 
@@ -54,9 +55,13 @@ class Plain:
 
 
 class Live:
-    """A bar for each chapter that runs, for terminals."""
+    """A bar for each chapter that runs, for terminals.
 
-    def __init__(self) -> None:
+    Args:
+        console: rich's console; that of the standard output if None.
+    """
+
+    def __init__(self, console: Console | None = None) -> None:
         from rich.progress import (
             BarColumn,
             Progress,
@@ -68,7 +73,7 @@ class Live:
         self.progress = Progress(
             SpinnerColumn("line"), TextColumn("{task.description}"), BarColumn(24),
             TextColumn("{task.fields[cell]}"), TimeElapsedColumn(),
-            TextColumn("{task.fields[last]}", style="dim"), transient=True)
+            TextColumn("{task.fields[last]}", style="dim"), console=console, transient=True)
         self.tasks: dict[str, TaskID] = {}
 
     def __enter__(self) -> Live:
@@ -89,6 +94,7 @@ class Live:
 
     def end(self, chapter: Chapter, said: str) -> None:
         self.progress.remove_task(self.tasks.pop(chapter.name))
+        self.progress.refresh()
         self.progress.console.print(f"{chapter.name}: {said}", markup=False, highlight=False)
 
 

@@ -55,6 +55,11 @@ class Watchman(threading.Thread):
                 if self.verdict:
                     struck = time.monotonic()
                     _interrupt(and_children=self.verdict == "memory")
+            elif time.monotonic() - struck > 3 * GRACE:  # we are buried in what it printed
+                seconds = time.monotonic() - (self.started or struck)
+                _report(self.reports, failing=-1, summary="it printed without end",
+                        verdict=self.verdict, peak=self.peak, seconds=seconds)
+                os._exit(1)
             elif time.monotonic() - struck > GRACE or memory_used() > 1.25 * self.memory_limit:
                 kill_descendants()
 
@@ -117,6 +122,11 @@ def kill_descendants() -> None:
             process.kill()
 
 
+def _report(reports: Path, **said: Any) -> None:
+    """Tell the runner how it went."""
+    (reports / "result.json").write_text(json.dumps(said), encoding="utf-8")
+
+
 def _printed(cell: Any) -> list[str]:
     """The last lines that a cell printed before it failed."""
     text = "".join(output.text for output in cell.outputs if output.output_type == "stream")
@@ -148,9 +158,8 @@ def main() -> None:
     except Exception as error:  # a kernel that died, or would not start
         said.update(failing=-1, summary=f"{type(error).__name__}: {error}")
     seconds = time.monotonic() - (watchman.started or started)
-    said.update(verdict=watchman.verdict, peak=watchman.peak, seconds=seconds)
     kill_descendants()
-    (reports / "result.json").write_text(json.dumps(said), encoding="utf-8")
+    _report(reports, verdict=watchman.verdict, peak=watchman.peak, seconds=seconds, **said)
 
 
 if __name__ == "__main__":
