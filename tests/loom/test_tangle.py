@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import time
@@ -339,6 +338,75 @@ def g():
 ''')
 
 
+def test_a_replaced_class_takes_all_its_members_along(make_book: BookMaker) -> None:
+    book = make_book({"01-one": chapter(
+        cell("class A:\n    def f(self): ..."),
+        cell(GROW + "@extends(A)\ndef g(self): ..."),
+        cell("class A:\n    def h(self): ...", replaces="A"))})
+    assert module(book).endswith("\n\n\n# § ch-one\nclass A:\n    def h(self): ...\n")
+
+
+def test_names_that_are_defined_in_several_steps(make_book: BookMaker) -> None:
+    source = '''
+@overload
+def f(x: int) -> int: ...
+@overload
+def f(x: str) -> str: ...
+
+
+def f(x):
+    return x
+
+
+@singledispatch
+def show(x): ...
+
+
+@show.register
+def _(x: int): ...
+
+
+@show.register
+def _(x: str): ...
+
+
+try:
+    import triton
+except ImportError:
+    triton = None
+'''
+    book = make_book({"01-one": chapter(cell(
+        "from functools import singledispatch\nfrom typing import overload" + source))})
+    assert module(book).endswith("# § ch-one" + source)
+
+
+def test_a_class_inside_a_class_may_grow(make_book: BookMaker) -> None:
+    book = make_book({"01-one": chapter(
+        cell("class A:\n    x = 1"),
+        cell(GROW + "import math\n\n\n@extends(A)\nclass Config:\n    pi = math.pi\n\n"
+             "    def f(self):\n        return math.e"))})
+    assert module(book).endswith("""\
+class A:
+    x = 1
+
+    class Config:
+        pi = math.pi
+
+        def f(self):
+            return math.e
+""")
+
+
+def test_an_import_meant_for_others_is_kept(make_book: BookMaker) -> None:
+    book = make_book({
+        "01-one": chapter(cell("def f(): ...")),
+        "02-two": chapter(cell("from scratchlm.one import f as f\nX = 1", target="__init__.py")),
+        "03-three": chapter(cell("from scratchlm import f\nY = f", target="three.py"))})
+    package = tangle(book.chapters)
+    assert "\nfrom scratchlm.one import f as f\n" in package.files[PurePosixPath("__init__.py")]
+    assert "\nfrom scratchlm import f\n" in package.files[PurePosixPath("three.py")]
+
+
 def test_what_a_class_needs_to_be_made_comes_first(make_book: BookMaker) -> None:
     book = make_book({"01-one": chapter(
         cell("class A:\n    x = 1"),
@@ -647,6 +715,12 @@ def test_replacing_what_is_not_there(make_book: BookMaker, replaces: str, source
     assert says in told and remedy in told
 
 
+def test_an_import_that_only_a_plain_cell_has(make_book: BookMaker) -> None:
+    refuse(make_book, cell("import numpy as np", target=None), cell("X = np.pi"),
+           at="X = np", says="uses `np`, which nothing in one.py defines or imports",
+           remedy="add `import numpy as np` to this cell")
+
+
 def test_a_name_used_before_its_chapter(make_book: BookMaker) -> None:
     book = make_book({
         "01-one": chapter(
@@ -722,11 +796,11 @@ def test_a_long_book_tangles_quickly(make_book: BookMaker) -> None:
 
 def test_loom_tangle_from_the_command_line(make_book: BookMaker) -> None:
     book = make_book({"01-one": chapter(cell("def f(): ..."))})
-    loom = [shutil.which("loom") or str(Path(sys.executable).parent / "loom")]
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([*loom, *arguments], cwd=book.root, capture_output=True, text=True,
-                              check=False)
+        return subprocess.run(
+            [sys.executable, "-c", "from loom.cli import main; main()", *arguments],
+            cwd=book.root, capture_output=True, text=True, check=False)
 
     assert run("tangle", "--check").returncode == 1
     done = run("tangle")
