@@ -392,7 +392,7 @@ def alive(marker: str) -> list[psutil.Process]:
     return found
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited too long"
@@ -418,7 +418,7 @@ def test_stopped_in_the_middle(writer: Writer, stop: signal.Signals, tmp_path: P
         pass
     time.sleep(0.3)
     command.send_signal(stop)
-    said, _ = command.communicate(timeout=20)
+    said, _ = command.communicate(timeout=60)
     if stop == signal.SIGTERM:
         assert command.returncode == 130 and not alive(str(tmp_path))
         return
