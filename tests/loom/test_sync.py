@@ -290,6 +290,12 @@ def test_a_new_and_a_deleted_module_are_refused(book: Book) -> None:
     assert "two.py: was deleted, but the book still makes it" in refused(book)
 
 
+def test_edits_of_a_module_that_the_book_dropped_are_refused(book: Book) -> None:
+    edit(book, ("return 2 * size(x)", "return 4 * size(x)"), module="two.py")
+    rewrite(book, "02-two", ":tangle: two.py\n", ":tangle: three.py\n")
+    assert "two.py: comes from no cell of the book" in refused(book)
+
+
 def test_a_generated_docstring_is_refused(make_book: BookMaker) -> None:
     book = make_book({
         "01-one": "(ch-a)=\n# A\n\n```{code-cell} python\n:tangle: one.py\nx = 1\n```\n"})

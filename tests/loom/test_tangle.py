@@ -771,6 +771,11 @@ def test_two_classes_that_each_need_the_other(make_book: BookMaker) -> None:
            remedy="None as the default")
 
 
+def test_a_second_docstring(make_book: BookMaker) -> None:
+    refuse(make_book, cell("x = 1"), cell('"""Too late."""\n\ny = 1'), at='"""Too late',
+           says="one.py already has a docstring", remedy="only the first cell")
+
+
 def test_every_problem_is_told_at_once(make_book: BookMaker) -> None:
     book = make_book({"01-one": chapter(cell("def f(:"), cell("x = 1; y = 2"), cell("%magic"))})
     with pytest.raises(LoomError) as caught:

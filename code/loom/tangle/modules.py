@@ -217,9 +217,7 @@ class _Printer:
             self._class(draft, item)
         else:
             self._piece(item, len(margin) if item.grown else 0)
-        if item.piece.kind == "code":
-            return
-        kind = "constant" if item.piece.kind == "main" else item.piece.kind
+        kind = item.piece.kind if item.piece.is_definition else "constant"
         self.definitions += [
             Definition(draft.path, name, kind, item.action, item.chapter, item.cell, first,
                        len(self.lines), item.cell.line + item.piece.first - 1,

@@ -43,6 +43,8 @@ def resolve(drafts: Mapping[PurePosixPath, Draft], chapters: Sequence[Chapter],
 
 
 class _Resolver:
+    """Goes from module to module, and collects what is wrong."""
+
     def __init__(self, drafts: Mapping[PurePosixPath, Draft]) -> None:
         self.drafts = drafts
         self.modules = {dotted(path): draft for path, draft in drafts.items()}

@@ -75,13 +75,14 @@ def _carriers(book: Book, package: Package, problems: list[Problem]) -> Iterator
 def _modules_without_home(book: Book, package: Package) -> Iterator[Problem]:
     """Modules that are new or gone on disk."""
     disk = Disk(book)
-    for module in disk.modules:
-        if module not in package.files and not disk.is_known(module):
+    for module, text in disk.modules.items():
+        if module not in package.files and not (disk.is_known(module)
+                                                and disk.was_written(module, text)):
             yield Problem(Place(book.package / module), "comes from no cell of the book",
                           f"write it in a chapter's cell with `:tangle: {module}`, then "
                           "`loom tangle`")
-    for module, text in package.files.items():
-        if module not in disk.modules and disk.copy(module) == text:
+    for module, made in package.files.items():
+        if module not in disk.modules and disk.copy(module) == made:
             yield Problem(Place(book.package / module), "was deleted, but the book still makes it",
                           "delete the cells that make it, or run `loom tangle`")
 
