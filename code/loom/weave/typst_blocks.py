@@ -55,7 +55,7 @@ class Blocks(Writer):
         else:
             self.put(f"#headed({depth}, {self.level - 1}, {text.option(number)}, "
                      f"{text.string(label)}, [{short}], [{body}])\n")
-        self.put(self.flush() + "\n" if self.anchors else "\n")
+        self.put("\n")
         raise nodes.SkipNode
 
     def short(self, node: nodes.Element) -> str:
@@ -110,7 +110,6 @@ class Blocks(Writer):
 
     def listed(self, node: nodes.Element, call: str, closed: bool = False) -> None:
         self.anchor(node)
-        waiting = self.flush()
         tight = all(len(item.children) < 2 or isinstance(item.children[1], nodes.bullet_list)
                     for item in node.children)
         items = []
@@ -121,12 +120,11 @@ class Blocks(Writer):
             items.append(f"[{prefix}{self.inner(item).strip()}\n]")
         option = f"tight: {'true' if tight else 'false'}"
         call = call.replace(")", f", {option})") if closed else f"{call}({option})"
-        self.block(node, f"{waiting}#{call}" + "".join(items))
+        self.block(node, f"#{call}" + "".join(items))
         raise nodes.SkipNode
 
     def visit_definition_list(self, node: nodes.definition_list) -> None:
         self.anchor(node)
-        waiting = self.flush()
         items = []
         for item in node.children:
             terms: list[str] = []
@@ -140,7 +138,7 @@ class Blocks(Writer):
                 elif isinstance(child, nodes.definition):
                     body = f"[{self.inner(child)}]"
             items.append(f"([{' #linebreak() '.join(terms)}], {body}),")
-        self.block(node, waiting + "#deflist(" + "\n".join(items) + ")")
+        self.block(node, "#deflist(" + "\n".join(items) + ")")
         raise nodes.SkipNode
 
     def visit_field_list(self, node: nodes.field_list) -> None:
@@ -153,11 +151,10 @@ class Blocks(Writer):
 
     def visit_block_quote(self, node: nodes.block_quote) -> None:
         self.anchor(node)
-        waiting = self.flush()
         body = self.inner(node, skip=lambda child: isinstance(child, nodes.attribution))
         by = next((child for child in node.children if isinstance(child, nodes.attribution)), None)
         option = f", by: [{self.inner(by)}]" if by is not None else ""
-        self.block(node, f"{waiting}#quotation([{body}]{option})")
+        self.block(node, f"#quotation([{body}]{option})")
         raise nodes.SkipNode
 
     def visit_line_block(self, node: nodes.line_block) -> None:
@@ -183,8 +180,7 @@ class Blocks(Writer):
     def boxed(self, node: nodes.Node, kind: str, title: str) -> None:
         assert isinstance(node, nodes.Element)
         self.anchor(node)
-        waiting = self.flush()
-        self.block(node, f"{waiting}#admonition({text.string(kind)}, [{text.markup(title)}], "
+        self.block(node, f"#admonition({text.string(kind)}, [{text.markup(title)}], "
                          f"[{self.inner(node)}])")
         raise nodes.SkipNode
 
@@ -193,12 +189,11 @@ class Blocks(Writer):
 
     def titled(self, node: nodes.Element) -> None:
         self.anchor(node)
-        waiting = self.flush()
         title = next((c for c in node.children if isinstance(c, nodes.title)), None)
         body = self.inner(node, skip=lambda child: child is title)
         kind = next((c for c in node.get("classes", ()) if c in ADMONITIONS), "note")
         told = self.inner(title) if title is not None else ""
-        self.block(node, f"{waiting}#admonition({text.string(kind)}, [{told}], [{body}])")
+        self.block(node, f"#admonition({text.string(kind)}, [{told}], [{body}])")
         raise nodes.SkipNode
 
     visit_topic = titled

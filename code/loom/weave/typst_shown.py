@@ -41,9 +41,9 @@ class Shown(Inline):
         waiting = self.flush()
         caption = next(child for child in node.children if isinstance(child, nodes.caption))
         code = self.inner(node, skip=lambda child: child is caption)
-        self.block(node, f"{waiting}#block(below: 0.4em, sticky: true, caption-text("
-                         f"{self.caption_number(node, 'code-block')}, [{self.inner(caption)}]))"
-                         f"\n{code}")
+        number = self.caption_number(node, "code-block")
+        self.block(node, f"#block(below: 0.4em, sticky: true, caption-text({number}, "
+                         f"[{waiting}{self.inner(caption)}]))\n{code}")
         raise nodes.SkipNode
 
     def visit_literal_block(self, node: nodes.literal_block) -> None:
@@ -120,7 +120,7 @@ class Shown(Inline):
 
     def visit_figure(self, node: nodes.figure) -> None:
         self.anchor(node)
-        waiting = self.flush()
+        waiting = self.flush(notes=False)
         caption = next((c for c in node.children if isinstance(c, nodes.caption)), None)
         legend = next((c for c in node.children if isinstance(c, nodes.legend)), None)
         body = self.inner(node, skip=lambda child: child in (caption, legend))
@@ -171,13 +171,15 @@ class Shown(Inline):
 
     def visit_table(self, node: nodes.table) -> None:
         self.anchor(node)
-        waiting = self.flush()
+        waiting, notes = self.flush(notes=False), self.notes
+        self.notes = []  # not in a cell: beside the paragraph that follows
         title = next((c for c in node.children if isinstance(c, nodes.title)), None)
         group = next(c for c in node.children if isinstance(c, nodes.tgroup))
         grid = self.grid(node, group)
         told = f"[{self.inner(title).strip()}]" if title is not None else "none"
         number = self.caption_number(node, "table") if title is not None else "none"
         self.block(node, f"#captioned(table, {number}, [{waiting}{grid}], {told})")
+        self.notes = notes
         raise nodes.SkipNode
 
     def grid(self, table: nodes.table, group: nodes.tgroup) -> str:

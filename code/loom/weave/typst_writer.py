@@ -52,10 +52,11 @@ class Writer(SphinxTranslator):
         """A block of its own, after a comment that says where it comes from."""
         place = self.place(node)
         self.put(f"\n// @ {place}\n" if place.line else "\n")
-        waiting = self.flush()
-        self.put(waiting + source + "\n\n" if waiting else source + "\n\n")
+        if self.notes and not self.in_note:  # they stand beside this block's first line
+            source = f"#led([{self.flush()}], [{source}\n])"
+        self.put(self.flush() + source + "\n\n")
 
-    def flush(self) -> str:
+    def flush(self, notes: bool = True) -> str:
         """The anchors and margin notes that waited for the next place in the text.
 
         Those from inside a margin note go on waiting for the paragraph it stands beside.
@@ -63,9 +64,10 @@ class Writer(SphinxTranslator):
         if self.in_note:
             return ""
         source = "".join(f"#anchor({text.string(name)});" for name in self.anchors)
-        source += "".join(self.notes)
         self.anchors.clear()
-        self.notes.clear()
+        if notes:
+            source += "".join(self.notes)
+            self.notes.clear()
         return source
 
     def place(self, node: nodes.Node) -> Place:
