@@ -36,19 +36,18 @@ def stats(
     root: Annotated[Path | None, typer.Option(help="The book's folder, if not this one.")] = None,
 ) -> None:
     """Print the book in numbers: cells, tangled lines, drift, duplicate definitions."""
-    from dataclasses import asdict
-
     from loom.book.toc import read_book
     from loom.tangle.stats import statistics
 
-    for name, count in asdict(statistics(read_book(root))).items():
-        typer.echo(f"{name.replace('_', ' '):14} {count:6,}")
+    typer.echo(statistics(read_book(root)))
 
 
 @app.command()
 def weave(
-    kinds: list[str] = typer.Argument(None, metavar="html|pdf|epub…", help="Forms of the book."),
-    jobs: int = typer.Option(1, "--jobs", "-j", min=1, help="Processes for many chapters."),
+    kinds: Annotated[list[str] | None, typer.Argument(
+        metavar="[html|pdf|epub]…", help="Forms of the book.")] = None,
+    jobs: Annotated[int, typer.Option(
+        "--jobs", "-j", min=1, help="Processes for many chapters.")] = 1,
 ) -> None:
     """Build the book as HTML, PDF, EPUB (HTML if nothing is said)."""
     from loom.book.toc import find_root

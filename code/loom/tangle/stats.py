@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from loom.book.toc import Book
 from loom.tangle.disk import drift
@@ -35,6 +35,10 @@ class Statistics:
     lines: int
     drift: int
     duplicates: int
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name.replace('_', ' '):14} {count:6,}"
+                         for name, count in asdict(self).items())
 
 
 def statistics(book: Book) -> Statistics:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 PARTS = (
     "listings",  # the line above a tangled cell: where it goes, what it does there
     "built",     # the directive that lists what a chapter built
+    "stats",     # the directive that counts the book
     "outputs",   # outputs of the runner, as MyST-NB reads them
     "numbers",   # chapters are called chapters
     "html",      # the page: mathematics, notebooks, style
