@@ -11,6 +11,7 @@ from loom.weave import typst_text as text
 from loom.weave.typst_inline import Inline
 from loom.weave.typst_writer import inside
 
+TEXT_WIDTH = 368  # points, as in book.typ
 WIDTH = 88  # columns of code and output; what is longer goes on in the next line
 
 
@@ -185,7 +186,7 @@ class Shown(Inline):
     def grid(self, table: nodes.table, group: nodes.tgroup) -> str:
         specs = [c for c in group.children if isinstance(c, nodes.colspec)]
         given = "colwidths-given" in table.get("classes", ()) or table.get("width")
-        widths = [f"{spec['colwidth']}fr" for spec in specs] if given \
+        widths, wide = ([f"{spec['colwidth']}fr" for spec in specs], False) if given \
             else column_widths(group, len(specs))
         aligns = ["start"] * len(specs)
         head: list[str] = []
@@ -199,8 +200,8 @@ class Shown(Inline):
                         self.align(entry, column, aligns)
                         stub = column < sum(1 for s in specs if s.get("stub"))
                         cells.append(self.cell(entry, cells is head or stub))
-        return f"#grid-table({text.array(widths)}, {text.array(aligns)}, " \
-               f"{text.array(head)}, {text.array(body)})"
+        return f"#grid-table({'true' if wide else 'false'}, {text.array(widths)}, " \
+               f"{text.array(aligns)}, {text.array(head)}, {text.array(body)})"
 
     def align(self, entry: nodes.entry, column: int, aligns: list[str]) -> None:
         for side in ("left", "center", "right"):
@@ -219,11 +220,23 @@ class Shown(Inline):
         raise nodes.SkipNode
 
 
-def column_widths(group: nodes.tgroup, count: int) -> list[str]:
-    """Columns of words are as wide as their words; those of sentences share the rest."""
-    longest = [0] * count
+def column_widths(group: nodes.tgroup, count: int) -> tuple[list[str], bool]:
+    """Columns of words are as wide as their words; those of sentences share the rest.
+
+    Returns:
+        Typst's widths, and whether the table should use the margin too.
+    """
+    natural = [0.0] * count  # in points, without line breaks
     for row in group.findall(nodes.row):
         for column, entry in enumerate(row.children):
             if column < count and not entry.get("morecols"):
-                longest[column] = max(longest[column], len(entry.astext()))
-    return [f"{min(length, 120)}fr" if length > 28 else "auto" for length in longest]
+                code = sum(len(found.astext()) for found in entry.findall(nodes.literal))
+                width = 4.7 * code + 4.4 * (len(entry.astext()) - code) + 10
+                natural[column] = max(natural[column], width)
+    sentences = [width > 190 or width == max(natural) > 120 for width in natural]
+    if sum(natural) <= TEXT_WIDTH:
+        return ["auto"] * count, False
+    widths = [f"{min(width, 500):.0f}fr" if long else "auto"
+              for width, long in zip(natural, sentences, strict=True)]
+    words = sum(width for width, long in zip(natural, sentences, strict=True) if not long)
+    return widths, TEXT_WIDTH - words < 110
