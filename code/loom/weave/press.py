@@ -29,7 +29,7 @@ REMEDIES = (
     (r"duplicate|multiple targets|overrides", "give one of the two another name"),
     (r"image file not readable|download file not readable",
      "add the file or mend its path, which is relative to the chapter"),
-    (r"unknown directive|unknown interpreted text role|no role entry|Unknown directive",
+    (r"unknown directive|unknown interpreted text role|no role entry",
      "mend its name; the names in use are those of MyST and Jupyter Book"),
     (r"consecutive headings|heading", "let headings go down one level at a time"),
     (r"lexing literal_block|could not lex", "give the block the language that it is in, or `text`"),
@@ -161,7 +161,8 @@ def _problem(location: str, message: str) -> Problem:
     path = Path(match["path"] if match else location) if location else None
     line = int(match["line"]) if match and match["line"] else None
     what = re.sub(r"\s*\[[a-z_]+(\.[a-z_]+)?\]$", "", " ".join(message.split()))
-    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, what)), "")
+    remedy = next((remedy for pattern, remedy in REMEDIES
+                   if re.search(pattern, what, re.IGNORECASE)), "")
     return Problem(Place(path, line) if path else None, what, remedy)
 
 
