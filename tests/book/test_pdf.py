@@ -9,7 +9,7 @@ from __future__ import annotations
 import pickle
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,7 @@ import pikepdf
 import pypdfium2
 import pytest
 
-from loom.book.toc import Book, read_book
-from loom.weave.build import build
+from loom.book.toc import Book
 from loom.weave.typst_press import FONTS, compile_book
 
 ROOT = Path(__file__).parents[2]
@@ -66,14 +65,9 @@ class Pdf:
 
 
 @pytest.fixture(scope="session")
-def book() -> Book:
-    return read_book(ROOT)
-
-
-@pytest.fixture(scope="session")
-def pdf() -> Pdf:
+def pdf(woven: Callable[[str], Path]) -> Pdf:
     """The book's PDF, built if the sources say something else than it."""
-    return Pdf(build(ROOT, "pdf")[0].path)
+    return Pdf(woven("pdf"))
 
 
 @pytest.fixture(scope="session")

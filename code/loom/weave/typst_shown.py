@@ -67,7 +67,7 @@ class Shown(Inline):
         shown = text.plain_output(content, WIDTH)
         self.builder.note_code(shown)
         look = f"{typst_code.styles(shown, language)}, {text.columns(shown)}"
-        if shown.count("\n") < 14 and self.has_output(node):
+        if shown.count("\n") < 8 and self.has_output(node):
             look += ", with-output: true"
         raw = text.raw_block(shown, "")
         if self.head is not None:
