@@ -343,6 +343,25 @@ def test_margin_notes_stay_in_the_margin_and_never_overlap(weave: Weave) -> None
     assert shown == 24
 
 
+def test_notes_keep_away_from_what_reaches_into_the_margin(weave: Weave) -> None:
+    wide = " + ".join(["x_{1}y_{2}z_{3}"] * 10)
+    woven = weave(f"# T\n\n```{{margin}}\n{'A note with many words. ' * 12}\n```\n\n"
+                  f"Short.\n\nShort.\n\n$$ {wide} $$\n\nText.\n")
+    page = next(page for page in pypdfium2.PdfDocument(woven.pdf)
+                if "Short." in page.get_textpage().get_text_range())
+    text = page.get_textpage()
+    places = [text.get_rect(n) for n in range(text.count_rects())]
+    words = [text.get_text_bounded(*place) for place in places]
+    notes = [place for place, word in zip(places, words, strict=True)
+             if place[0] > 430 and ("note" in word or "words" in word)]
+    formula = [place for place, word in zip(places, words, strict=True)
+               if "\U0001d467" in word]  # a slanted z
+    assert len(notes) > 8
+    assert max(place[2] for place in formula) > 440
+    assert min(place[1] for place in notes) > max(place[3] for place in formula) \
+        or max(place[3] for place in notes) < min(place[1] for place in formula)
+
+
 def test_long_listings_break_over_pages_and_short_ones_do_not(weave: Weave) -> None:
     def listing(name: str, lines: int) -> str:
         body = "\n".join(f"{name}_{n} = {n}" for n in range(lines))
