@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
 
@@ -199,6 +201,18 @@ def test_the_body_of_the_class_statement(book: Book) -> None:
          ('"""Keeps things."""', '"""Keeps all things."""'))
     carries(book, "-    count: int = 0", "-    limit: int = 9", "+    limit: int = 99",
             "+    other: int = 1", '-    """Keeps things."""', '+    """Keeps all things."""')
+
+
+def test_a_formatter_that_ran_over_the_package(make_book: BookMaker) -> None:
+    body = "class Empty:\n    ...\n\n\ndef f(x):\n    return {'a':x,\n            'b': [ x ]}\n"
+    book = make_book({
+        "01-one": f"(ch-a)=\n# A\n\n```{{code-cell}} python\n:tangle: one.py\n{body}```\n"})
+    write_package(book, tangle(book.chapters))
+    subprocess.run([sys.executable, "-m", "ruff", "format", "-q", "--isolated",
+                    str(book.package)], check=True)
+    assert [one.name for one in sync(read_book(book.root))] == ["Empty", "f"]
+    text = (book.root / "book/01-one.md").read_text()
+    assert "class Empty: ...\n\n\ndef f(x):\n    return {\"a\": x, \"b\": [x]}\n```" in text
 
 
 def test_a_new_import_goes_to_the_cell_that_uses_it_first(book: Book) -> None:

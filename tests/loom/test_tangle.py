@@ -338,6 +338,11 @@ def g():
 ''')
 
 
+def test_a_class_on_one_line_stays_so(make_book: BookMaker) -> None:
+    source = "class A: ...\n\n\nclass B(A): x = 1\n"
+    assert module(make_book({"01-one": chapter(cell(source))})).endswith(f"# § ch-one\n{source}")
+
+
 def test_a_replaced_class_takes_all_its_members_along(make_book: BookMaker) -> None:
     book = make_book({"01-one": chapter(
         cell("class A:\n    def f(self): ..."),

@@ -53,6 +53,7 @@ class Maker:
     modules: list[str] = field(default_factory=lambda: ["one.py", "two.py", "sub/three.py"])
     functions: dict[str, tuple[str, int]] = field(default_factory=dict)  # module, chapter
     classes: dict[str, tuple[str, dict[str, str]]] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)  # classes on one line, which cannot grow
     count: int = 0
     chapter: int = 0
     imported: set[str] = field(default_factory=set)
@@ -143,7 +144,10 @@ class Maker:
             lines.append("    def own(self) -> tuple:\n"
                          + self.body("        ", module, self.usable(module)).rstrip("\n"))
             members["own"] = "method"
-        if len(lines) == 1:
+        if len(lines) == 1 and self.rng.random() < 0.3:
+            lines[0] += " ..."
+            self.closed.add(name)
+        elif len(lines) == 1:
             lines.append(self.rng.choice(["    pass", "    ..."]))
         self.classes[name] = (module, members)
         return "\n".join(lines).rstrip("\n") + "\n"
@@ -152,7 +156,7 @@ class Maker:
         """A grown or replaced member: its text and its full name."""
         rng = self.rng
         here = [c for c, (home, members) in self.classes.items()
-                if home == module and (members if replacing else True)]
+                if home == module and c not in self.closed and (members or not replacing)]
         if not here:
             return None
         cls = rng.choice(here)

@@ -127,7 +127,7 @@ class Carrier:
         for key, new in theirs.pieces.items():
             if key in base.pieces and key in ours.pieces:
                 old, mine = base.pieces[key], ours.pieces[key]
-                if new.kind == mine.kind == old.kind == "class":
+                if new.is_open and mine.is_open and old.is_open:
                     self._carry_class(key, old, mine, new)
                 else:
                     self._carry_piece(old, mine, new)

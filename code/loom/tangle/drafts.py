@@ -289,7 +289,7 @@ class Maker:
         elif "#" in item.source.lines[piece.start - 1]:
             self.problem(cell, piece.start, "a comment beside `@extends` would be lost",
                          "put it above the decorator")
-        if owner.piece.members[0].start <= owner.piece.head:
+        if not owner.piece.is_open:
             self.problem(cell, piece.start, f"`{cls}` grows, but its body stands on its first line",
                          f"give the body of `{cls}` its own line, at {owner.place}")
         text = "\n".join(item.source.lines[piece.start - 1:piece.last])

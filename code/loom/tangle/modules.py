@@ -213,7 +213,7 @@ class _Printer:
     def _item(self, draft: Draft, item: Item, margin: str) -> None:
         first = len(self.lines) + 1
         self._mark(item, margin)
-        if item.piece.kind == "class" and not item.owner:
+        if item.piece.is_open and not item.owner:
             self._class(draft, item)
         else:
             self._piece(item, len(margin) if item.grown else 0)

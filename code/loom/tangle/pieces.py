@@ -39,6 +39,11 @@ class Piece:
         return self.names[0] if self.names else ""
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is a class whose body stands below its header, not beside it."""
+        return bool(self.members) and self.members[0].start > self.head
+
+    @property
     def is_definition(self) -> bool:
         return isinstance(self.node, DEFINITIONS)
 
