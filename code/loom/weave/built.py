@@ -1,14 +1,16 @@
 """The directive ``{built}``: what this chapter added to the package.
 
-Two tables, made from the tangled cells: the new and changed definitions with
-the first line of their docstrings, and the program so far with its size.
+Tables, made from the tangled cells: for each module the new and changed
+definitions with the first line of their docstrings, and the program so far
+with its size.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
 from loom.book.chapter import Chapter
-from loom.book.toc import PACKAGE, Book
+from loom.book.toc import PACKAGE
 from loom.tangle.modules import Package, tangle
 from loom.weave.listings import listings_of, spans
 
@@ -70,18 +72,24 @@ class Fill(SphinxPostTransform):
         book = listings_of(self.app).book
         chapter = book.chapter(PurePosixPath(self.env.docname).name)
         package = tangle(book.until(chapter))
+        before = tangle(book.chapters[:chapter.position])
         for mark in marks:
-            mark.replace_self([
-                *_additions_table(additions(package, chapter)),
-                *_program_table(package, tangle(_before(book, chapter)))])
+            mark.replace_self([*_additions_tables(additions(package, before, chapter)),
+                               *_program_table(package, before)])
 
 
-def additions(package: Package, chapter: Chapter) -> list[Addition]:
+def additions(package: Package, before: Package, chapter: Chapter) -> list[Addition]:
     """The definitions of the package that come from one chapter's cells.
+
+    Args:
+        package: as it stands after the chapter.
+        before: as it stood before.
+        chapter: the chapter.
 
     Methods without a docstring (``__add__`` and its kin) are told together
     with their class or, where the class is older, with each other.
     """
+    old = {(d.module, d.name) for d in before.definitions}
     purposes = {module: dict(_purposes(text)) for module, text in package.files.items()}
     found: list[Addition] = []
     for d in sorted(package.definitions, key=lambda d: (str(d.module), d.first)):
@@ -93,7 +101,7 @@ def additions(package: Package, chapter: Chapter) -> list[Addition]:
         if quiet and any(a.module == d.module and a.name == owner for a in found):
             continue
         found.append(Addition(d.module, d.name, purpose, d.last - d.first + 1,
-                              d.action == "replaces"))
+                              (d.module, d.name) in old))
     return found
 
 
@@ -101,10 +109,6 @@ def sizes(package: Package) -> dict[PurePosixPath, int]:
     """Lines of code and documentation of each module, without blank ones."""
     return {module: sum(bool(line.strip()) for line in text.splitlines())
             for module, text in package.files.items() if module.name != "__init__.py"}
-
-
-def _before(book: Book, chapter: Chapter) -> Sequence[Chapter]:
-    return book.chapters[:chapter.position]
 
 
 def _is_private(name: str) -> bool:
@@ -131,19 +135,19 @@ def _purposes(text: str) -> Iterator[tuple[str, str]]:
     yield from walk(ast.parse(text).body, "")
 
 
-def _additions_table(found: list[Addition]) -> list[nodes.Node]:
-    if not found:
-        return []
-    rows = []
-    module: PurePosixPath | None = None
-    for a in found:
-        new = a.module != module
-        module = a.module
-        purpose = " ".join(a.purpose.split())
-        rows.append([f"`{PACKAGE}/{a.module}`" if new else "", f"`{a.name}`",
-                     f"(changed) {purpose}" if a.changed else purpose, str(a.lines)])
-    return [_table(["module", "definition", "purpose", "lines"], rows, [24, 24, 44, 8],
-                   "built-additions")]
+def _additions_tables(found: list[Addition]) -> list[nodes.Node]:
+    """One table for each module, under the module's name."""
+    tables: list[nodes.Node] = []
+    for module, members in groupby(found, key=lambda a: a.module):
+        rows = [[f"`{a.name}`", f"(changed) {_words(a)}" if a.changed else _words(a),
+                 str(a.lines)] for a in members]
+        tables.append(_table([f"`{PACKAGE}/{module}`", "what it is", "lines"], rows,
+                             [34, 56, 10], "built-additions"))
+    return tables
+
+
+def _words(addition: Addition) -> str:
+    return " ".join(addition.purpose.split())
 
 
 def _program_table(now: Package, before: Package) -> list[nodes.Node]:
