@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
+from typing import Any
 
 from typer.testing import CliRunner
 
-from loom.book.chapter import HEADER
-from loom.book.toc import read_book
 from loom.cli.author import app
 from loom.tangle.disk import write_package
 from loom.tangle.modules import Package, tangle
 from loom.tangle.stats import duplicates, statistics
 
-CHAPTER = HEADER + '''
-(ch-one)=
+CHAPTERS = {"01-one": '''(ch-one)=
 # One
 
 ```{code-cell} python
@@ -30,19 +28,11 @@ class One:
 ```{code-cell} python
 print(1)
 ```
-'''
+'''}
 
 
-def small_book(folder: Path) -> Path:
-    (folder / "_toc.yml").write_text(
-        "format: jb-book\nroot: index\nchapters: [{file: 01-one}]\n")
-    (folder / "index.md").write_text("# A book\n")
-    (folder / "01-one.md").write_text(CHAPTER)
-    return folder
-
-
-def test_counts_of_a_small_book(tmp_path: Path) -> None:
-    book = read_book(small_book(tmp_path))
+def test_counts_of_a_small_book(make_book: Any) -> None:
+    book = make_book(CHAPTERS)
     package = tangle(book.chapters)
     write_package(book, package)
     found = statistics(book)
@@ -52,8 +42,8 @@ def test_counts_of_a_small_book(tmp_path: Path) -> None:
     assert (found.drift, found.duplicates) == (0, 0)
 
 
-def test_a_line_edited_on_one_side_counts_as_drift(tmp_path: Path) -> None:
-    book = read_book(small_book(tmp_path))
+def test_a_line_edited_on_one_side_counts_as_drift(make_book: Any) -> None:
+    book = make_book(CHAPTERS)
     write_package(book, tangle(book.chapters))
     module = book.package / "one.py"
     module.write_text(module.read_text().replace("return 1", "return 2"))
@@ -69,8 +59,8 @@ def test_duplicates_are_found_in_the_text() -> None:
     assert found == ["m.py: f", "m.py: A: g"]
 
 
-def test_the_command_prints_every_count(tmp_path: Path) -> None:
-    result = CliRunner().invoke(app, ["stats", "--root", str(small_book(tmp_path))])
+def test_the_command_prints_every_count(make_book: Any) -> None:
+    result = CliRunner().invoke(app, ["stats", "--root", str(make_book(CHAPTERS).root)])
     assert result.exit_code == 0
     lines = dict(line.rsplit(maxsplit=1) for line in result.output.splitlines())
     assert lines["cells"] == "2" and lines["tangled cells"] == "1" and "drift" in lines
