@@ -20,7 +20,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from loom.book.chapter import Chapter
 from loom.book.toc import PACKAGE
-from loom.tangle.modules import Package, tangle
+from loom.tangle.modules import Definition, Package, tangle
 from loom.weave.listings import listings_of, spans
 
 if TYPE_CHECKING:
@@ -91,18 +91,25 @@ def additions(package: Package, before: Package, chapter: Chapter) -> list[Addit
     """
     old = {(d.module, d.name) for d in before.definitions}
     purposes = {module: dict(_purposes(text)) for module, text in package.files.items()}
-    found: list[Addition] = []
+    shown: list[Definition] = []
     for d in sorted(package.definitions, key=lambda d: (str(d.module), d.first)):
-        if d.chapter.path != chapter.path or _is_private(d.name):
-            continue
-        purpose = purposes[d.module].get(d.name, "")
         owner = d.name.rpartition(".")[0]
-        quiet = owner and (not purpose or d.name.endswith("__"))
-        if quiet and any(a.module == d.module and a.name == owner for a in found):
-            continue
-        found.append(Addition(d.module, d.name, purpose, d.last - d.first + 1,
-                              (d.module, d.name) in old))
-    return found
+        quiet = d.name.endswith("__") or not purposes[d.module].get(d.name)
+        told = any(s.module == d.module and s.name == owner for s in shown)
+        if d.chapter.path == chapter.path and not _is_private(d.name) and not (quiet and told):
+            shown.append(d)
+    return [Addition(d.module, d.name, purposes[d.module].get(d.name, ""),
+                     _own_lines(d, shown, package), (d.module, d.name) in old)
+            for d in shown]
+
+
+def _own_lines(d: Definition, shown: list[Definition], package: Package) -> int:
+    """A definition's lines, without those of members that have a line of their own here."""
+    text = package.files[d.module].splitlines()
+    inner = {n for s in shown if s.module == d.module and s.name.startswith(f"{d.name}.")
+             for n in range(s.first, s.last + 1)}
+    return sum(bool(text[n - 1].strip()) and not text[n - 1].lstrip().startswith("# §")
+               for n in range(d.first, d.last + 1) if n not in inner)
 
 
 def sizes(package: Package) -> dict[PurePosixPath, int]:

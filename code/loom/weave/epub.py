@@ -24,6 +24,7 @@ STYLES = ("pygments.css", "epub.css")
 class BookEpub(Epub3Builder):
     """Sphinx's builder, with what readers' software and epubcheck ask for besides."""
 
+    allow_parallel = False  # its problems are gathered in one process
     html_tag = ('<html xmlns="http://www.w3.org/1999/xhtml" '
                 'xmlns:epub="http://www.idpf.org/2007/ops" lang="en" xml:lang="en">')
 
