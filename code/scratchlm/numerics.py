@@ -111,7 +111,7 @@ def kahan_sum(values: Tensor) -> Tensor:
 
     Returns:
         The sum, a scalar of the dtype of ``values``, in which every
-        single operation was done (Kahan 1965).
+        single operation was done (Kahan 1965). Infinite terms give NaN.
 
     Raises:
         ValueError: values is not one-dimensional or not floating point.
@@ -158,7 +158,8 @@ def logsumexp(x: Tensor, dim: int, keepdim: bool = False) -> Tensor:
         -inf give -inf: the logarithm of zero.
 
     Raises:
-        ValueError: x is not floating point, or dim is no axis of it.
+        ValueError: x is not floating point, dim is no axis of it, or
+            that axis is empty.
     """
     wide = _wide(x, dim)
     top = wide.detach().amax(dim, keepdim=True)
@@ -179,7 +180,8 @@ def softmax(x: Tensor, dim: int) -> Tensor:
         answer and gives NaN.
 
     Raises:
-        ValueError: x is not floating point, or dim is no axis of it.
+        ValueError: x is not floating point, dim is no axis of it, or
+            that axis is empty.
     """
     wide = _wide(x, dim)
     weights = (wide - wide.detach().amax(dim, keepdim=True)).exp()
@@ -187,7 +189,7 @@ def softmax(x: Tensor, dim: int) -> Tensor:
 
 
 def log_softmax(x: Tensor, dim: int) -> Tensor:
-    """Logarithm of the softmax, exact where the softmax underflows.
+    """Logarithm of the softmax, finite where the softmax underflows.
 
     Arguments, result and errors are those of ``softmax``.
     """
@@ -195,6 +197,19 @@ def log_softmax(x: Tensor, dim: int) -> Tensor:
     shifted = wide - wide.detach().amax(dim, keepdim=True)
     norm = shifted.exp().sum(dim, keepdim=True).log()
     return (shifted - norm).to(x.dtype)
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python's, NumPy's and PyTorch's global random numbers.
+
+    Raises:
+        ValueError: seed is not between 0 and 2**32 - 1, what NumPy takes.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed={seed} is not between 0 and 2**32 - 1")
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
 
 
 # § sec-strides
@@ -273,7 +288,8 @@ def broadcast_shapes(*shapes: Sequence[int]) -> tuple[int, ...]:
 # § sec-cross-entropy
 def _check_distribution(p: Tensor, name: str, dim: int) -> Tensor:
     wide = _wide(p, dim)
-    slack = 1e-3 + 4 * torch.finfo(p.dtype).eps
+    info = torch.finfo(p.dtype)  # each entry was rounded; so slack grows
+    slack = 1e-3 + 4 * info.eps + p.shape[dim] * info.tiny * info.eps
     right = (wide.sum(dim) - 1).abs() <= slack  # False for NaN, too
     if (wide < 0).any() or not right.all():
         raise ValueError(f"{name} must be probabilities that sum to one "
@@ -288,7 +304,8 @@ def entropy(p: Tensor, dim: int) -> Tensor:
         p: probabilities, summing to one along ``dim``.
 
     Returns:
-        p.shape without ``dim``; between 0 and the logarithm of its size.
+        p.shape without ``dim``; between 0 and the logarithm of its size,
+        as far as the sum of p is 1.
 
     Raises:
         ValueError: p is no distribution along ``dim``.
@@ -339,16 +356,11 @@ def token_nll(
             targets that are not integers, smoothing outside 0 to 1.
     """
     wide = _wide(logits, -1)
-    if targets.shape != logits.shape[:-1] or targets.is_floating_point():
-        raise ValueError(
-            f"logits {tuple(logits.shape)} need integer targets of shape "
-            f"{tuple(logits.shape[:-1])}, not {targets.dtype} of "
-            f"{tuple(targets.shape)}"
-        )
     if not 0 <= label_smoothing <= 1:
         raise ValueError(f"label_smoothing={label_smoothing} outside 0..1")
-    counts = targets != ignore_index
-    index = torch.where(counts, targets, 0).long()
+    index = _whole(targets, logits.shape[:-1])
+    counts = index != ignore_index
+    index = torch.where(counts, index, 0)
     _check_tokens(index, logits.shape[-1])
     log_probs = log_softmax(wide, dim=-1)
     nll = -log_probs.gather(-1, index.unsqueeze(-1)).squeeze(-1)
@@ -363,6 +375,17 @@ def _check_tokens(index: Tensor, vocab_size: int) -> None:
     if wrong.numel():
         raise ValueError(f"target {wrong[0].item()} is no token of a "
                          f"vocabulary of {vocab_size}")
+
+
+def _whole(targets: Tensor, shape: torch.Size) -> Tensor:
+    kind = targets.dtype
+    broken = kind.is_floating_point or kind.is_complex or kind == torch.bool
+    if broken or targets.shape != shape:
+        raise ValueError(
+            f"targets must be integers of shape {tuple(shape)}, "
+            f"not {kind} of shape {tuple(targets.shape)}"
+        )
+    return targets.long()
 
 
 def cross_entropy(
@@ -388,23 +411,10 @@ def cross_entropy(
     if reduction == "sum":
         return nll.sum()
     if reduction == "mean":
-        return nll.sum() / (targets != ignore_index).sum()
+        return nll.sum() / (targets.long() != ignore_index).sum()
     raise ValueError(
         f"reduction must be 'mean', 'sum' or 'none', not {reduction!r}"
     )
-
-
-def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's and PyTorch's global random numbers.
-
-    Raises:
-        ValueError: seed is not between 0 and 2**32 - 1, what NumPy takes.
-    """
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"seed={seed} is not between 0 and 2**32 - 1")
-    random.seed(seed)
-    np.random.seed(seed)
-    torch.manual_seed(seed)
 
 
 # § sec-perplexity
@@ -416,7 +426,7 @@ def perplexity(nll_sum: float, n_tokens: int) -> float:
         n_tokens: how many predictions it sums.
 
     Returns:
-        At least 1; inf where it is beyond the largest float.
+        At least 1; inf where it is beyond the largest float; NaN of NaN.
 
     Raises:
         ValueError: no tokens, or a negative total.
@@ -451,8 +461,8 @@ def _check_total(nll_sum: float, name: str, count: int) -> None:
 class TextScore:
     """What a model thinks of a text, kept as sums so that parts add up.
 
-    ``score + score`` is the score of both texts together, in any order
-    and grouping: over batches, over files, over machines.
+    ``score + score`` is the score of both texts together, up to
+    rounding in any order: over batches, over files, over machines.
     """
 
     nll_sum: float = 0.0  # total surprise, in nats
@@ -494,7 +504,7 @@ class OnlineLogSumExp:
 
     def __init__(self) -> None:
         self.top = torch.tensor(-math.inf)
-        self.total = torch.tensor(0.0)
+        self.total = torch.tensor(0.0, dtype=torch.float64)
         self.n_seen = 0
 
     def update(self, block: Tensor) -> None:
@@ -510,16 +520,16 @@ class OnlineLogSumExp:
                              f"{tuple(self.top.shape)}")
         top = torch.maximum(self.top, wide.amax(-1))
         anchor = torch.where(top.isfinite(), top, 0.0)
-        past = self.total * (self.top - anchor).exp()
-        self.total = past + (wide - anchor.unsqueeze(-1)).exp().sum(-1)
+        past = self.total * (self.top - anchor).double().exp()
+        terms = (wide - anchor.unsqueeze(-1)).exp()
+        self.total = past + terms.sum(-1, dtype=torch.float64)
         self.top = top
         self.n_seen += block.shape[-1]
 
     @property
     def value(self) -> Tensor:
         """Log-sum-exp of all that was seen, (...); -inf of nothing."""
-        anchor = torch.where(self.top.isfinite(), self.top, 0.0)
-        return anchor + self.total.log()
+        return self.top + self.total.log().to(self.top.dtype)
 
     def log_prob(self, logit: Tensor) -> Tensor:
         """Log-probability of entries with these logits.
@@ -530,7 +540,14 @@ class OnlineLogSumExp:
         Returns:
             (...): logit minus ``value``, subtracted in the order that keeps
             the digits when both are large.
+
+        Raises:
+            ValueError: nothing was seen yet, or logit is not (...).
         """
-        anchor = torch.where(self.top.isfinite(), self.top, 0.0)
-        return (_wide(logit.unsqueeze(-1), -1).squeeze(-1) - anchor
-                ) - self.total.log()
+        if not self.n_seen or logit.shape != self.top.shape:
+            raise ValueError(
+                f"logits of shape {tuple(logit.shape)} for rows "
+                f"{tuple(self.top.shape)} of {self.n_seen} entries"
+            )
+        wide = _wide(logit.unsqueeze(-1), -1).squeeze(-1)
+        return (wide - self.top) - self.total.log().to(self.top.dtype)
