@@ -286,6 +286,7 @@ def test_a_label_that_nothing_carries_is_an_error(weave: Weave) -> None:
     ("# T\n\nx\n\n```{raw} typst\n#lost-function()\n```\n",
      r"chapter\.md:5: Typst: unknown variable: lost-function"),
     ("# T\n\n```{margin}\nIn a note[^x].\n```\n\nText\n\n[^x]: F\n", r"footnote inside a margin"),
+    ("# T\n\nText\n\n```{eval-rst}\n.. [#f] A footnote.\n```\n", r"nothing refers to this"),
     ("# T\n\n$$ " + " + ".join(["x_{1}y_{2}z_{3}"] * 30) + " $$\n",
      r"chapter\.md:3: the formula is \d+"),
     ("# T\n\n" + "".join(f"```{{margin}}\n{'Long note. ' * 30}\n```\n" for n in range(9))

@@ -24,6 +24,10 @@ class Blocks(Writer):
         pass
 
     def depart_document(self, node: nodes.document) -> None:
+        for footnote in node.findall(nodes.footnote):
+            if not self.footnotes_seen & set(footnote["ids"]):
+                raise self.problem(footnote, "nothing refers to this footnote",
+                                   "refer to it where it belongs, or drop it")
         if waiting := self.flush():
             self.put(waiting + "\n")
 

@@ -16,7 +16,7 @@ from loom.weave.typst_shown import Shown
 SILENT = (
     nodes.comment, nodes.substitution_definition, nodes.meta, nodes.docinfo, nodes.pending,
     addnodes.highlightlang, addnodes.tabular_col_spec, addnodes.toctree, nodes.colspec,
-    nodes.citation_reference, nodes.label, nodes.footnote, nodes.decoration,
+    nodes.label, nodes.footnote, nodes.decoration,
 )
 # Nothing of their own: their children are all.
 TRANSPARENT = (

@@ -21,6 +21,7 @@ class Shown(Inline):
     # -- code and what it gives ----------------------------------------------------------
 
     def visit_container(self, node: nodes.container) -> None:
+        """Cells and their parts; what the HTML folds (``hide-input``) is printed open."""
         if node.get("literal_block"):
             self.captioned_code(node)
         elif node.get("design_component") == "tab-label":
