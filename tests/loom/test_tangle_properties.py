@@ -70,6 +70,8 @@ class Maker:
             lines += ['"""Says what it does.', "", "    Indented, in the docstring.", '"""']
         if rng.random() < 0.4:
             lines += ["# A remark.", "", "scale = 3  # beside"]
+        elif rng.random() < 0.2:
+            lines = ['r"""Raw, and \\d."""', "", "with_words = 'a' \\", "    'b'"]
         result = [str(rng.randrange(100))]
         frozen: list[str] = []
         if rng.random() < 0.3:
@@ -125,26 +127,45 @@ class Maker:
 
     def constant(self) -> str:
         name = self.fresh("C")
-        return self.rng.choice([f"{name} = {self.rng.randrange(9)}\n",
-                                f"# Set with care.\n{name}: list[int] = [\n    1,\n    2,\n]\n",
-                                f'{name} = """a\n  b\n"""\n'])
+        other = f"{name}_other"
+        return self.rng.choice([
+            f"{name} = {self.rng.randrange(9)}\n",
+            f"# Set with care.\n{name}: list[int] = [\n    1,\n    2,\n]\n",
+            f'{name} = """a\n  b\n"""\n',
+            f"{name}, {other} = (lambda x: x + 1), [k for k in range(3)]\n",
+            f"if len('ab') == 2:\n    {name} = 1\nelse:\n    {name} = 2\n",
+            f"try:\n    import nowhere as {name}\nexcept ImportError:\n    # Not there.\n"
+            f"    {name} = None\n\nassert {name} is None\n",
+            f"{name} = {{}}\nfor _key in 'ab':\n    {name}[_key] = 1\n"])
 
     def new_class(self, module: str) -> str:
         name = self.fresh("K")
         members: dict[str, str] = {}
         base = next((c for c, (home, _) in self.classes.items()
                      if home == module and self.rng.random() < 0.3), "")
-        lines = [f"{self.remark()}class {name}({base}):" if base else
-                 f"{self.remark()}class {name}:"]
+        header = f"class {name}({base}):" if base else f"class {name}:"
+        if base and self.rng.random() < 0.3:
+            header = f"class {name}(\n    {base},  # the base: one\n):  # of several"
+        if self.rng.random() < 0.2:
+            header = f"@typing.final\n# Decorated.\n{header}"
+            self.imported.add("import typing")
+        lines = [self.remark() + header]
         if self.rng.random() < 0.6:
             lines.append('    """A class.\n\n    More of it.\n    """\n')
         if self.rng.random() < 0.5:
             lines.append("    count: int = 0\n    # The other.\n    other: str = 'o'\n")
+        if self.rng.random() < 0.2:
+            lines.append("    table = [k for k in range(3)]\n\n\n"
+                         '    text = """a\n  b\n"""\n')
+        if self.rng.random() < 0.2:
+            lines.append("\n    # The first thing.\n    class Config:\n        deep = 1\n\n"
+                         "        # Deeper.\n        def f(self): return 2\n"
+                         "        # After it.\n")
         if self.rng.random() < 0.5:
             lines.append("    def own(self) -> tuple:\n"
                          + self.body("        ", module, self.usable(module)).rstrip("\n"))
             members["own"] = "method"
-        if len(lines) == 1 and self.rng.random() < 0.3:
+        if len(lines) == 1 and lines[0].endswith(":") and self.rng.random() < 0.3:
             lines[0] += " ..."
             self.closed.add(name)
         elif len(lines) == 1:
@@ -182,7 +203,9 @@ class Maker:
             self.imported.add("import functools")
         first = {"classmethod": "cls", "staticmethod": ""}.get(kind, "self")
         word = "async def" if kind == "async" else "def"
-        text = (f"{self.remark()}@extends({cls})\n{decorator}{word} {name}({first}) -> tuple:\n"
+        extends = rng.choice([f"@extends({cls})", f"@extends({cls})", f"@extends(\n    {cls}\n)"])
+        extends += rng.choice(["\n", "\n", "\n# Between decorators.\n"])
+        text = (f"{self.remark()}{extends}{decorator}{word} {name}({first}) -> tuple:\n"
                 + self.body("    ", module, self.usable(module)))
         if kind == "setter":
             text += (f"\n\n@extends({cls})\n@{cls}.{name}.setter\n"

@@ -30,8 +30,8 @@ class Piece:
     last: int
     kind: str  # import, docstring, function, class, constant, code or main
     names: tuple[str, ...]  # what it binds; () for a statement without a name
-    head: int = 0  # of a class: the last line of its header
-    members: tuple[Piece, ...] = ()  # of a class: its body
+    head: int = 0  # of a class of the module: the last line of its header
+    members: tuple[Piece, ...] = ()  # of a class of the module: its body
     grows: ast.expr | None = None  # the class in its `@extends(Class)`
 
     @property
@@ -91,7 +91,7 @@ def _cut_body(body: Sequence[ast.stmt], lines: list[str], begin: int, end: int,
             last = k if text else last
         begin = last + 1
         head, members = 0, []
-        if isinstance(node, ast.ClassDef):
+        if top and isinstance(node, ast.ClassDef):
             head = _head(node, lines)
             opening = min(head + 1, _start(node.body[0]))
             members = _cut_body(node.body, lines, opening, last, loose, shared, top=False)
