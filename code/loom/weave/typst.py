@@ -68,6 +68,7 @@ class TypstBuilder(Builder):
         self.claimed: set[str] = set()
         self.aliases: dict[str, str] = {}
         self.references: dict[str, Place] = {}
+        self.cited: dict[str, list[str]] = {}  # by label of a work, where it is cited
         self.image_files: dict[str, str] = {}
         self.code_lines: list[str] = []
 
@@ -100,6 +101,12 @@ class TypstBuilder(Builder):
 
     def refer(self, label: str, place: Place) -> None:
         self.references.setdefault(label, place)
+
+    def cite(self, docname: str, label: str) -> str:
+        """Note that a chapter cites a work; a label for the place where it does."""
+        places = self.cited.setdefault(label, [])
+        places.append(f"{docname}:cites-{label.rpartition(':')[2]}-{len(places) + 1}")
+        return places[-1]
 
     def section_number(self, docname: str, identifier: str, level: int) -> str | None:
         """The number Sphinx gave a section, as ``1.2``."""
@@ -157,7 +164,7 @@ class TypstBuilder(Builder):
         written = {self.source / f"{docname}.typ": self.prologue(docname) + body
                    for docname, body in chapters.items()}
         written[self.source / "main.typ"] = self.main(parts)
-        files.write_all({path: press.substitute(body, self.aliases)
+        files.write_all({path: press.substitute(body, self.aliases, self.cited)
                          for path, body in written.items()})
         press.check_glyphs(self.characters, self.source)
         self.app.emit("typst-written", self.source)

@@ -175,8 +175,8 @@ class Blocks(Writer):
         self.anchor(node)
         waiting = self.flush()
         body = self.inner(node).strip()
-        self.block(node, "#block(above: 0.8em, below: 0pt, par(first-line-indent: 0pt, "
-                         f"hanging-indent: 1.4em, justify: false)[{waiting}{body}])")
+        labels = [self.label(identifier) for identifier in node["ids"]]
+        self.block(node, f"#literature([{waiting}{body}], {text.CITED_BY}{' '.join(labels)}*/)")
         raise nodes.SkipNode
 
     # -- boxes ------------------------------------------------------------------------

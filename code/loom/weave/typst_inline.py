@@ -95,6 +95,9 @@ class Inline(Writer):
             docname, _, identifier = uri.removeprefix("doc:").partition("#")
             label = self.builder.label(docname, identifier)
         self.builder.refer(label, self.place(node))
+        if label.partition(":")[2].startswith("id"):  # perhaps literature, which tells where
+            self.anchors.append(self.builder.cite(self.docname, label))
+            self.put(self.flush(notes=False))
         paged = "false" if self.unpaged(node, label) else "true"
         self.put(f"#xref({text.string(label)}, [{body}], paged: {paged});")
         raise nodes.SkipNode

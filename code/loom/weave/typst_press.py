@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from loom.errors import LoomError, Place, Problem, fail
+from loom.weave import typst_text as text
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)  # the same bytes whenever the book is built
 STANDARD = "ua-1"  # tagged and readable aloud, or it does not compile
@@ -23,6 +25,7 @@ FONTS = {
 }
 _MARK = re.compile(r"^// @ (.+?):(\d+)$")
 _LABEL = re.compile(r'(#xref\(|#part\()("(?:[^"\\]|\\.)*")')
+_CITED = re.compile(re.escape(text.CITED_BY) + r"(.*?)\*/")
 
 
 @lru_cache(maxsize=1)
@@ -37,13 +40,24 @@ def fonts() -> Any:
                        font_paths=[str(folder)])
 
 
-def substitute(source: str, aliases: Mapping[str, str]) -> str:
-    """Point references at the one label that a heading carries."""
+def substitute(source: str, aliases: Mapping[str, str],
+               cited: Mapping[str, Sequence[str]] = MappingProxyType({})) -> str:
+    """Fill in what is known when all chapters are written.
+
+    Args:
+        source: a Typst file.
+        aliases: labels of headings, by the other labels they have.
+        cited: labels of the places that cite a work, by the work's label.
+    """
     def real(match: re.Match[str]) -> str:
         label = match[2][1:-1]
         return f'{match[1]}"{aliases.get(label, label)}"'
 
-    return _LABEL.sub(real, source)
+    def places(match: re.Match[str]) -> str:
+        return text.array([text.string(place) for label in match[1].split()
+                           for place in cited.get(label, ())])
+
+    return _CITED.sub(places, _LABEL.sub(real, source))
 
 
 def check_glyphs(characters: Mapping[tuple[str, str], Place], folder: Path) -> None:

@@ -34,6 +34,10 @@ def array(items: list[str]) -> str:
     return "(" + "".join(f"{item}, " for item in items) + ")"
 
 
+# A remark that stands, until all chapters are written, for the places that cite a work.
+CITED_BY = "/*cited by "
+
+
 def option(value: str | None) -> str:
     """A string literal, or ``none``."""
     return "none" if value is None else string(value)
