@@ -337,15 +337,20 @@ def imported(package: Package) -> Iterator[dict[str, Any]]:
             sys.modules.update(saved)
 
 
+def doc(thing: Any) -> str:
+    """Its own docstring, without the margin."""
+    return inspect.cleandoc(thing.__doc__ or "")
+
+
 def behavior(names: dict[str, Any], maker: Maker) -> dict[str, Any]:
     """What every function and member gives back, and what it says of itself."""
     seen: dict[str, Any] = {}
     for name in maker.functions:
-        seen[name] = (names[name](), inspect.getdoc(names[name]),
+        seen[name] = (names[name](), doc(names[name]),
                       str(inspect.signature(names[name])))
     for cls, (_, members) in maker.classes.items():
         made = names[cls]()
-        seen[cls] = (inspect.getdoc(names[cls]), [b.__name__ for b in names[cls].__mro__])
+        seen[cls] = (doc(names[cls]), [b.__name__ for b in names[cls].__mro__])
         for member, kind in members.items():
             full = f"{cls}.{member}"
             if kind == "setter":
@@ -361,7 +366,7 @@ def behavior(names: dict[str, Any], maker: Maker) -> dict[str, Any]:
             elif kind in ("property", "setter", "cached"):
                 seen[full] = value
             else:
-                seen[full] = (value(), value.__qualname__, inspect.getdoc(value))
+                seen[full] = (value(), value.__qualname__, doc(value))
     return seen
 
 
