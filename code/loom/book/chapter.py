@@ -36,6 +36,7 @@ HEADER_OPTIONS = frozenset(
     {"jupytext", "kernelspec", "makes", "needs", "data", "gpu", "exclusive", "title"}
 )
 HIDING_TAGS = frozenset({"hide-input", "hide-cell", "remove-input", "remove-cell"})
+YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # written in C where it is there
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ def _header(path: Path, text: str, tokens: list[Any], problems: list[Problem]) -
     if not tokens or tokens[0].type != "front_matter":
         return {}
     try:
-        header = yaml.safe_load(tokens[0].content) or {}
+        header = yaml.load(tokens[0].content, YAML) or {}
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problems.append(Problem(Place(path, mark.line + 2 if mark else 1),
@@ -289,7 +290,7 @@ def _cell(path: Path, index: int, fence: int, content: str, section: Section,
             raw.append(lines[skipped][1:])
             skipped += 1
     try:
-        options = yaml.safe_load("\n".join(raw)) or {}
+        options = yaml.load("\n".join(raw), YAML) or {}
         if not isinstance(options, dict):
             raise yaml.YAMLError
     except yaml.YAMLError:
