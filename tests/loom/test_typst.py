@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import logging
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -254,6 +256,13 @@ def test_a_reference_to_another_page_carries_its_number(weave: Weave) -> None:
     assert re.search(rf"See There \(p\. {page - first + 1}\), Here\.", woven.pages[first])
 
 
+def test_the_bibliography_tells_who_cites(weave: Weave) -> None:
+    body = typst_press.substitute(
+        f'#literature([A book], {typst_text.CITED_BY}b:id1 b:id2*/)', {},
+        {"b:id2": ["one:cites-id2-1", "two:cites-id2-2"]})
+    assert body == '#literature([A book], ("one:cites-id2-1", "two:cites-id2-2", ))'
+
+
 def test_a_label_that_nothing_carries_is_an_error(weave: Weave) -> None:
     markdown = "# T\n\n{ref}`lost <t>`\n"
 
@@ -309,6 +318,16 @@ def test_nothing_is_published_when_something_is_wrong(weave: Weave) -> None:
     with pytest.raises(LoomError):
         weave("# T\n\n$\\foo$\n")
     assert (weave("# T\n\nGood.\n").pdf).read_bytes() == before
+
+
+def test_a_full_disk_is_told_in_plain_words(
+        weave: Weave, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(LoomError, match="disk is full"):
+        weave("# T\n\nGood.\n")
 
 
 # -- the page -----------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 Sphinx has read the chapters and given every number; this module walks the
 tree of contents, lets ``typst_nodes`` write one file per chapter, adds what
-stands before and behind them, and hands the whole to ``typst_press``.
+stands before and behind them, and hands the whole to ``typst_press``. The root
+document is the front page of the HTML; the PDF has a title page in its place.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -40,13 +42,13 @@ IMPRINT = (
 CONTENTS, INDEX = "book:contents", "book:index"
 
 
+@dataclass(frozen=True)
 class Part:
     """A part of the book: its title, whether its chapters have numbers, their names."""
 
-    def __init__(self, title: str | None, numbered: bool, docnames: list[str]) -> None:
-        self.title = title
-        self.numbered = numbered
-        self.docnames = docnames
+    title: str | None
+    numbered: bool
+    docnames: list[str]
 
 
 class TypstBuilder(Builder):
@@ -153,7 +155,21 @@ class TypstBuilder(Builder):
 
     def write(self, build_docnames: Iterable[str] | None, updated_docnames: Iterable[str],
               method: str = "update") -> None:
-        """Write every chapter, whatever is new, and compile."""
+        """Write every chapter, whatever is new, and compile.
+
+        Raises:
+            LoomError: everything that is wrong with the chapters; a full disk.
+        """
+        try:
+            main = self.write_sources()
+        except OSError as error:
+            raise files.told(error, self.source) from error
+        press.check_glyphs(self.characters)
+        pdf = press.compile_book(self.source / main, Path(self.srcdir))
+        files.write_all({self.pdf: pdf})
+
+    def write_sources(self) -> str:
+        """Write the Typst files; the name of the one to compile."""
         shutil.rmtree(self.source, ignore_errors=True)
         self.source.mkdir(parents=True)
         shutil.copyfile(HERE / TEMPLATE, self.source / TEMPLATE)
@@ -166,10 +182,7 @@ class TypstBuilder(Builder):
         written[self.source / "main.typ"] = self.main(parts)
         files.write_all({path: press.substitute(body, self.aliases, self.cited)
                          for path, body in written.items()})
-        press.check_glyphs(self.characters, self.source)
-        self.app.emit("typst-written", self.source)
-        pdf = press.compile_book(self.source / "main.typ", Path(self.srcdir))
-        files.write_all({self.pdf: pdf})
+        return "main.typ"
 
     def finish(self) -> None:
         pass
@@ -309,7 +322,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_config_value("typst_title", "", "")
     app.add_config_value("typst_subtitle", "Build a Large Language Model from Scratch", "")
     app.add_config_value("typst_imprint", list(IMPRINT), "")
-    app.add_event("typst-written")
     app.connect("config-inited", choose_outputs, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 

@@ -60,7 +60,7 @@ def substitute(source: str, aliases: Mapping[str, str],
     return _CITED.sub(places, _LABEL.sub(real, source))
 
 
-def check_glyphs(characters: Mapping[tuple[str, str], Place], folder: Path) -> None:
+def check_glyphs(characters: Mapping[tuple[str, str], Place]) -> None:
     """Every character of the book is in the font it is set in.
 
     Raises:
