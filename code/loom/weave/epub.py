@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.builders.epub3 import Epub3Builder
 from sphinx.util.math import get_node_equation_number
 
@@ -52,6 +53,19 @@ class BookEpub(Epub3Builder):
             # the glyph of a space has no outline: matplotlib leaves it out, epubcheck wants one
             text = re.sub(r"<path(?![^>]*\sd=)([^>]*?)/>", r'<path\1 d=""/>', text)
             path.write_text(text, encoding="utf-8")
+
+    def get_toc(self) -> None:
+        """The contents down to the sections; the page shows the chapters alone."""
+        tree = self.env.get_doctree(self.config.root_doc)
+        for toctree in tree.findall(addnodes.toctree):
+            toctree["titlesonly"] = False
+        resolve = self.env.get_and_resolve_doctree
+        self.env.get_and_resolve_doctree = (  # type: ignore[method-assign]
+            lambda *args, **options: resolve(*args, **{"doctree": tree, **options}))
+        try:
+            super().get_toc()
+        finally:
+            del self.env.get_and_resolve_doctree
 
     def handle_finish(self) -> None:
         """Check every page before it is packed.
