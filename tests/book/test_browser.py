@@ -179,6 +179,14 @@ def test_margin_notes_stand_in_the_margin_and_fold_into_the_text(
             assert (note["x"] > text["x"] + text["width"]) is beside
 
 
+def test_the_fonts_come_with_the_book(browser: Any, html: Path) -> None:
+    with opened(browser, html, NAMES[-2]) as page:
+        page.evaluate("document.fonts.ready.then(() => true)")
+        loaded = set(page.evaluate("[...document.fonts].filter(f => f.status === 'loaded')"
+                                   ".map(f => f.family.replaceAll('\"', ''))"))
+        assert {"Book Serif", "Book Sans"} <= loaded
+
+
 def test_code_of_76_columns_fits(browser: Any, html: Path) -> None:
     name = next(name for name, c in zip(NAMES, CHAPTERS, strict=True) if c.cells)
     with opened(browser, html, name) as page:

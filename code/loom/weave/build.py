@@ -127,6 +127,8 @@ def _forget_if_read_otherwise(doctrees: Path, inputs: Inputs) -> None:
 def _publish(root: Path, kind: Kind, work: Path) -> None:
     """Put what was made in its place, complete or not at all."""
     target = root / files.BUILD / kind.name
+    for left in (root / files.BUILD).glob(f".{kind.name}.*"):
+        shutil.rmtree(left, ignore_errors=True)  # of a build that was killed
     try:
         staging = Path(tempfile.mkdtemp(prefix=f".{kind.name}.", dir=root / files.BUILD))
     except OSError as error:
