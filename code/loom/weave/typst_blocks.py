@@ -55,7 +55,7 @@ class Blocks(Writer):
         if self.level == 1:
             self.builder.alias(self.label(""), label)
             self.put(f"#chapter({depth}, {text.option(number)}, {text.string(label)}, "
-                     f"{text.string(self.docname)}, [{short}], [{body}])\n")
+                     f"[{short}], [{body}])\n")
         else:
             self.put(f"#headed({depth}, {self.level - 1}, {text.option(number)}, "
                      f"{text.string(label)}, [{short}], [{body}])\n")
@@ -214,7 +214,7 @@ class Blocks(Writer):
             body = f"#strong[{self.inner(title)}] {body}"
         self.in_note = False
         self.note_count += 1
-        self.notes.append(f"#note({self.note_count})[{body}];")
+        self.notes.append(f"#note({text.string(f'{self.docname}:{self.note_count}')})[{body}];")
         raise nodes.SkipNode
 
     def visit_versionmodified(self, node: nodes.Element) -> None:
