@@ -195,7 +195,7 @@ class Blocks(Writer):
         self.anchor(node)
         title = next((c for c in node.children if isinstance(c, nodes.title)), None)
         body = self.inner(node, skip=lambda child: child is title)
-        kind = next((c for c in node.get("classes", ()) if c in ADMONITIONS), "note")
+        kind = next((str(name) for name in node["classes"] if name in ADMONITIONS), "note")
         told = self.inner(title) if title is not None else ""
         self.block(node, f"#admonition({text.string(kind)}, [{told}], [{body}])")
         raise nodes.SkipNode

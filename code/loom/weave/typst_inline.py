@@ -28,7 +28,7 @@ class Inline(Writer):
         self.put(f"{self.flush()}#{call}[{self.inner(node)}];")
         raise nodes.SkipNode
 
-    def visit_emphasis(self, node: nodes.emphasis) -> None:
+    def visit_emphasis(self, node: nodes.Element) -> None:
         self.wrapped(node, "emph")
 
     visit_title_reference = visit_literal_emphasis = visit_emphasis
@@ -44,7 +44,7 @@ class Inline(Writer):
     def visit_superscript(self, node: nodes.superscript) -> None:
         self.wrapped(node, "super")
 
-    def visit_abbreviation(self, node: nodes.abbreviation) -> None:
+    def visit_abbreviation(self, node: nodes.Element) -> None:
         self.put(self.inner(node))
         raise nodes.SkipNode
 

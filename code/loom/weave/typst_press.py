@@ -9,13 +9,13 @@ from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from loom.errors import LoomError, Place, Problem, fail
 from loom.weave import typst_text as text
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)  # the same bytes whenever the book is built
-STANDARD = "ua-1"  # tagged and readable aloud, or it does not compile
+STANDARD: Literal["ua-1"] = "ua-1"  # tagged and readable aloud, or it does not compile
 
 # The fonts that a kind of text is set in: the same lists as in book.typ.
 FONTS = {

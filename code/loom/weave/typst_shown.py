@@ -48,7 +48,7 @@ class Shown(Inline):
                          f"[{waiting}{self.inner(caption)}]))\n{code}")
         raise nodes.SkipNode
 
-    def visit_literal_block(self, node: nodes.literal_block) -> None:
+    def visit_literal_block(self, node: nodes.Element) -> None:
         content = node.astext()
         self.anchor(node)
         self.seen("mono", content, node)
@@ -62,7 +62,7 @@ class Shown(Inline):
                                  f'{text.raw_block(shown, "")}\n]')
             raise nodes.SkipNode
         language = {"ipython3": "python", "ipython": "python", "python3": "python",
-                    "console": "bash", "none": "", "text": "", "myst": "markdown",
+                    "none": "", "text": "", "myst": "markdown",
                     "default": ""}.get(str(node.get("language", "")),
                                        str(node.get("language", "")))
         shown = text.plain_output(content, WIDTH)
@@ -83,7 +83,7 @@ class Shown(Inline):
 
     visit_doctest_block = visit_literal_block
 
-    def has_output(self, node: nodes.literal_block) -> bool:
+    def has_output(self, node: nodes.Element) -> bool:
         """Whether what the code prints comes right below it."""
         cell = node.parent.parent if node.parent is not None else None
         return isinstance(cell, nodes.container) and cell.get("nb_element") == "cell_code" \
@@ -230,7 +230,7 @@ def column_widths(group: nodes.tgroup, count: int) -> tuple[list[str], bool]:
     natural = [0.0] * count  # in points, without line breaks
     for row in group.findall(nodes.row):
         for column, entry in enumerate(row.children):
-            if column < count and not entry.get("morecols"):
+            if isinstance(entry, nodes.entry) and column < count and not entry.get("morecols"):
                 code = sum(len(found.astext()) for found in entry.findall(nodes.literal))
                 width = 4.7 * code + 4.4 * (len(entry.astext()) - code) + 10
                 natural[column] = max(natural[column], width)

@@ -22,7 +22,7 @@ class Writer(SphinxTranslator):
     builder: TypstBuilder
 
     def __init__(self, document: nodes.document, builder: TypstBuilder) -> None:
-        super().__init__(document, builder)  # type: ignore[arg-type]
+        super().__init__(document, builder)
         self.docname = builder.current_docname
         self.stack: list[list[str]] = [[]]
         self.anchors: list[str] = []  # labels that wait for something to stand on
@@ -96,14 +96,14 @@ class Writer(SphinxTranslator):
 
     def anchor(self, node: nodes.Element, own: str | None = None) -> None:
         """Let every label of a node stand on what is written next."""
-        for identifier in node.get("ids", ()):
+        for identifier in node["ids"]:
             if identifier != own and self.builder.claim(self.label(identifier)):
                 self.anchors.append(self.label(identifier))
 
     def number(self, node: nodes.Element, figtype: str) -> str | None:
         """The number that Sphinx gave a figure, table, listing or equation."""
         numbers = self.builder.env.toc_fignumbers.get(self.docname, {}).get(figtype, {})
-        for identifier in node.get("ids", ()):
+        for identifier in node["ids"]:
             if identifier in numbers:
                 return ".".join(map(str, numbers[identifier]))
         return None
