@@ -170,16 +170,38 @@ def test_getitem_matches_torch(name: str) -> None:
     both(lambda x: x[index] * 3.0, lambda x: x[index] * 3.0, normal((3, 4)))
 
 
-@FEW
-@given(data=st.data())
-def test_gather_matches_torch_with_repeated_indices(data: Any) -> None:
-    shape = data.draw(hnp.array_shapes(min_dims=1, max_dims=3, max_side=4))
-    axis = data.draw(st.integers(-len(shape), len(shape) - 1))
-    wanted = list(shape)
-    wanted[axis] = data.draw(st.integers(1, 5))
-    index = np.random.default_rng(data.draw(st.integers(0, 9))).integers(0, shape[axis], wanted)
-    both(lambda x: x.gather(index, axis), lambda x: x.gather(axis, torch.tensor(index)),
-         normal(shape))
+def test_index_pairs_pick_one_element_per_row_and_add_up() -> None:
+    rows, columns = np.array([0, 1, 2, 0]), np.array([3, 0, 3, 3])
+    both(lambda x: x[rows, columns] * 3.0, lambda x: x[rows, columns] * 3.0, normal((3, 4)))
+
+
+@pytest.mark.parametrize("name", REDUCTIONS)
+@pytest.mark.parametrize("axis", [0, -1])
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_reductions_of_a_single_number_match_torch(name: str, axis: int, keepdims: bool) -> None:
+    ours, theirs = REDUCTIONS[name]
+    both(lambda x: ours(x, axis, keepdims), lambda x: theirs(x, axis, keepdims), np.array(0.3))
+
+
+def test_division_of_very_small_and_very_large_numbers() -> None:
+    for a, b in ((1e-310, 1e-310), (1e300, 1e305), (3e-320, 2e-320)):
+        assert (Tensor(a) / b).item() == a / b == (a / Tensor(b)).item()
+    half = Tensor(np.float16(60000)) / Tensor(np.float16(60000))
+    assert half.item() == 1.0 and half.data.dtype == np.float16
+    both(lambda a, b: a / b, lambda a, b: a / b, np.array([1e-160, 1.0]), np.array([1e-150, 3.0]))
+
+
+def test_powers_take_numpys_numbers_and_keep_the_type() -> None:
+    x = Tensor(np.array([1.5, 2.0], np.float32), requires_grad=True)
+    for exponent in (np.float32(2), np.float64(2), np.int64(2), 2):
+        y = x**exponent
+        assert y.data.dtype == np.float32
+        np.testing.assert_allclose(y.data, [2.25, 4.0])
+
+
+def test_a_float64_array_is_not_rounded_to_the_tensors_type() -> None:
+    y = Tensor(np.ones(2, np.float32)) * np.array([1 / 3, 1.0])
+    assert y.data.dtype == np.float64 and y.data[0] == 1 / 3
 
 
 def test_float32_stays_float32() -> None:
@@ -214,7 +236,8 @@ def test_a_gradient_travels_in_the_type_of_the_values() -> None:
     x = Tensor(np.ones(3, np.float32), requires_grad=True)
     y = Tensor(x.data, True, (x,), vjp)
     (y * Tensor(np.ones(3))).sum().backward()
-    assert seen == [np.float32]
+    Tensor(x.data, True, (x,), vjp).backward(np.ones(3))  # float64, as NumPy gives it
+    assert seen == [np.float32, np.float32]
 
 
 # -- the graph -----------------------------------------------------------------
@@ -277,7 +300,7 @@ def test_a_deep_graph_that_is_never_walked_can_be_dropped() -> None:
     gc.collect()
 
 
-def test_doubling_thirty_times_takes_thirty_steps() -> None:
+def test_a_thousand_doublings_take_a_thousand_steps() -> None:
     a = Tensor(1.0, requires_grad=True)
     x = a
     for _ in range(1000):
@@ -535,7 +558,7 @@ def test_gradcheck_accepts_what_torch_accepts() -> None:
     assert torch.autograd.gradcheck(
         f, [torch.tensor(z, requires_grad=True) for z in (a, b)])
     report = gradcheck(f, [a, b])
-    assert report and report.ok and report.excess <= 1 and "agree" in str(report)
+    assert report and report.excess <= 1 and "agree" in str(report)
 
 
 def wrong(slope: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[Tensor], Tensor]:
@@ -554,6 +577,31 @@ def wrong(slope: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Callable[[Te
 def test_gradcheck_finds_wrong_gradients(slope: Any) -> None:
     report = gradcheck(wrong(slope), [normal((3, 4))])
     assert not report and "DISAGREE" in str(report)
+
+
+def test_the_step_is_the_cube_root_of_the_machine_epsilon() -> None:
+    assert abs(STEP**3 / np.finfo(np.float64).eps - 1) < 0.05
+
+
+def test_gradcheck_finds_nan_in_any_input() -> None:
+    def f(a: Tensor, b: Tensor) -> Tensor:
+        return a + Tensor(b.data, True, (b,), lambda g: (g * np.nan,))
+
+    assert not gradcheck(f, [np.ones(3), np.ones(3)])
+    assert not gradcheck(lambda a, b: f(b, a), [np.ones(3), np.ones(3)])
+
+
+def test_gradcheck_finds_errors_that_cancel_under_equal_weights() -> None:
+    """The mean of the gradient in every place: right for any sum, wrong alone."""
+    def f(x: Tensor) -> Tensor:
+        return Tensor(x.data, True, (x,), lambda g: (np.full_like(g, g.mean()),))
+
+    assert not gradcheck(f, [np.ones(4)])
+
+
+def test_gradcheck_of_a_function_that_ignores_its_inputs() -> None:
+    assert gradcheck(lambda a: Tensor([1.0, 2.0]), [np.ones(2)])
+    assert not gradcheck(lambda a: Tensor(a.data), [np.ones(2)])  # cut off, but not constant
 
 
 def test_gradcheck_finds_a_small_gradient_that_is_missing() -> None:
@@ -591,13 +639,10 @@ def test_gradcheck_of_an_input_that_is_not_used() -> None:
     (lambda x: x.backward(), ValueError, r"shape \(2, 3\) is not a loss"),
     (lambda x: x.backward(np.ones(3)), ValueError, r"shape \(3,\) for a tensor of shape \(2, 3\)"),
     (lambda x: x.detach().sum().backward(), ValueError, "requires_grad=True"),
+    (lambda x: x[0:0].backward(), ValueError, r"shape \(0, 3\) is not a loss"),
     (lambda x: x @ Tensor(np.ones(3)), ValueError, "two axes"),
     (lambda x: x @ Tensor(np.ones((2, 3))), ValueError, "inner sizes 3 and 2 differ"),
     (lambda x: x**x, TypeError, "plain number, not Tensor"),
-    (lambda x: x.gather([[0.5]]), TypeError, "integers, not float64"),
-    (lambda x: x.gather([0]), ValueError, r"shape \(1,\) for a tensor"),
-    (lambda x: x.gather([[0, 1]]), ValueError, "along axis 1"),
-    (lambda x: x.gather([[0]], axis=2), ValueError, "axis 2 is out of bounds"),
     (lambda x: x.transpose(0, 2), ValueError, "axis 2 is out of bounds"),
     (lambda x: x.reshape(4, 2), ValueError, "cannot reshape"),
     (lambda x: x[0:0].mean(), ValueError, "mean of no elements"),

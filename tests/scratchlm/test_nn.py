@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from scratchlm import numerics
 from scratchlm.autograd import Tensor, gradcheck, numeric_vjp
 from scratchlm.nn import (
     SGD,
@@ -155,13 +156,6 @@ def test_attention_backward_against_the_engine() -> None:
         np.testing.assert_allclose(found, t.grad, atol=1e-13)
 
 
-def test_the_row_sum_of_attention_has_a_second_form() -> None:
-    """rowsum(dP * P) = rowsum(dO * O), which chapter 8 relies on."""
-    p = torch.softmax(torch.tensor(normal((3, 5))), -1).numpy()
-    v, grad = normal((5, 2), 1), normal((3, 2), 2)
-    np.testing.assert_allclose(((grad @ v.T) * p).sum(-1), (grad * (p @ v)).sum(-1))
-
-
 def test_large_scores_do_not_overflow() -> None:
     q = normal((4, 3)) * 1e4
     for part in attention_backward(normal((4, 3), 1), q, q, normal((4, 3), 2)):
@@ -194,7 +188,6 @@ def test_cross_entropy(lead: tuple[int, ...], vocab: int, scale: float) -> None:
 
 
 def test_cross_entropy_equals_chapter_one() -> None:
-    numerics = pytest.importorskip("scratchlm.numerics")
     z, t = normal((6, 4)), np.array([0, 3, 1, 1, 2, 0])
     wanted = numerics.cross_entropy(torch.tensor(z), torch.tensor(t))
     assert cross_entropy(Tensor(z), t).item() == pytest.approx(float(wanted), rel=1e-14)
@@ -253,6 +246,27 @@ def test_parameters_come_in_order_and_once() -> None:
     assert len(model.parameters()) == 7
 
 
+def test_parameters_are_found_in_any_container_at_any_depth() -> None:
+    class Own(Module):
+        def __init__(self) -> None:
+            self.gain = Parameter(1.0)
+            self.inner = Linear(1, 1, rng(), bias=False)
+
+    class Outer(Module):
+        def __init__(self) -> None:
+            self.own = Own()
+            self.by_name = {"a": Linear(1, 1, rng(), bias=False), "b": [Parameter(2.0)]}
+            self.nested = [[Own()], (Parameter(3.0), Tensor.tanh, None)]
+            self.chain = Sequential(Sequential(Linear(1, 1, rng(), bias=False)), Tensor.tanh)
+
+    model = Outer()
+    nested_own, (loose, *_) = model.nested[0][0], model.nested[1]
+    assert model.parameters() == [
+        model.own.gain, model.own.inner.weight, model.by_name["a"].weight,
+        model.by_name["b"][0], nested_own.gain, nested_own.inner.weight, loose,
+        model.chain.layers[0].layers[0].weight]
+
+
 def test_a_shared_weight_collects_from_both_uses_and_moves_once() -> None:
     weight = Parameter([[0.5, -1.0], [2.0, 0.25]])
     x = normal((3, 2))
@@ -290,8 +304,14 @@ def test_linear_starts_as_pytorchs_does_and_takes_arrays_and_tensors() -> None:
     assert layer.weight.data.std() == pytest.approx(bound / 3**0.5, rel=0.02)
     x = normal((2, 5, 400))
     np.testing.assert_array_equal(layer(x).data, layer(Tensor(x)).data)
+    assert layer.bias is not None and np.abs(layer.bias.data).max() <= bound
+    assert layer.bias.data.std() == pytest.approx(bound / 3**0.5, rel=0.1)
     assert Linear(2, 3, rng(), bias=False).bias is None
     assert len(Linear(2, 3, rng(), bias=False).parameters()) == 1
+
+
+def test_embedding_rows_start_with_a_spread_of_one() -> None:
+    assert Embedding(100, 50, rng()).weight.data.std() == pytest.approx(1, rel=0.05)
 
 
 def test_embedding_is_a_one_hot_product_and_accumulates() -> None:
@@ -343,6 +363,9 @@ def test_a_parameter_without_gradient_stays() -> None:
     used.sum().backward()
     optimizer.step()
     assert used.data == 0.5 and unused.data == 1.0
+    optimizer.zero_grad()
+    optimizer.step()  # no gradient, no step: the velocity alone does not move it
+    assert used.data == 0.5
 
 
 def test_a_step_keeps_the_type_and_the_array() -> None:
@@ -362,12 +385,14 @@ def test_a_step_keeps_the_type_and_the_array() -> None:
     (lambda: SGD([Parameter(1.0)], float("nan")), ValueError, "lr=nan"),
     (lambda: SGD([Parameter(1.0)], 0.1, 1.0), ValueError, r"momentum=1.0 must be in \[0, 1\)"),
     (lambda: SGD([Parameter(1.0)], 0.1, -0.1), ValueError, "momentum=-0.1"),
+    (lambda: SGD([Parameter(1.0)], float("inf")), ValueError, "above 0 and finite"),
     (lambda: Linear(0, 3, rng()), ValueError, "d_in=0"),
     (lambda: Embedding(3, 0, rng()), ValueError, "d_model=0"),
     (lambda: Linear(2, 3, rng())(np.ones((4, 3))), ValueError, "inner sizes 3 and 2 differ"),
     (lambda: Embedding(3, 2, rng())([0, 3]), ValueError, "id 3 is outside 0 to 2"),
     (lambda: Embedding(3, 2, rng())([-1]), ValueError, "id -1 is outside 0 to 2"),
     (lambda: Embedding(3, 2, rng())([0.0]), TypeError, "integers, not float64"),
+    (lambda: Embedding(3, 2, rng())([True, False]), TypeError, "integers, not bool"),
     (lambda: cross_entropy(Tensor(np.ones((2, 3))), [0]), ValueError, r"want \(2,\)"),
     (lambda: cross_entropy(Tensor(np.ones((1, 3))), [3]), ValueError, "id 3"),
     (lambda: softmax_cross_entropy_backward(np.ones((2, 3)), [0]), ValueError, r"want \(2,\)"),
@@ -380,6 +405,16 @@ def test_a_step_keeps_the_type_and_the_array() -> None:
      r"gamma \(2,\)"),
     (lambda: attention_backward(*[np.ones((3, 2))] * 4, attn_mask=np.eye(3, dtype=bool) & False),
      ValueError, "a query without any key"),
+    (lambda: attention_backward(*[np.ones((3, 2))] * 4,
+                                attn_mask=np.tril(np.ones((3, 3), dtype=bool), -1)),
+     ValueError, "a query without any key"),
+    (lambda: attention_backward(*[np.ones((3, 2))] * 4, attn_mask=np.triu(
+        np.full((3, 3), -1e9), 1)), ValueError, "attn_mask is float64"),
+    (lambda: attention_backward(*[np.ones((3, 2))] * 4,
+                                attn_mask=np.ones((2, 3, 3), dtype=bool)),
+     ValueError, r"shape \(2, 3, 3\): want booleans that broadcast to \(3, 3\)"),
+    (lambda: attention_backward(np.ones((2, 3, 2)), np.ones((2, 3, 2)),
+                                *[np.ones((4, 3, 2))] * 2), ValueError, "do not fit together"),
     (lambda: attention_backward(np.ones((3, 1)), *[np.ones((3, 2))] * 3), ValueError,
      "do not fit together"),
     (lambda: attention_backward(np.ones((3, 2)), np.ones((3, 2)), np.ones((3, 4)),
