@@ -40,7 +40,7 @@ REMEDIES = (
 # Templates and static files are made for the theme of the HTML.
 FORMS: dict[str, dict[str, Any]] = {
     "epub": {"templates_path": [], "html_static_path": ["book/_epub"], "html_css_files": [],
-             "html_context": {}, "pygments_style": "friendly_grayscale",
+             "html_context": {}, "pygments_style": "bw",
              "epub_cover": ("_static/cover.png", "epub-cover.html")},
     "typst": {"templates_path": [], "html_static_path": []},
 }
