@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.lib.array_utils import normalize_axis_index
 from numpy.typing import ArrayLike, NDArray
 
 # § sec-tensor
@@ -32,7 +32,7 @@ class Tensor:
         TypeError: data holds something else than real numbers.
     """
 
-    __array_ufunc__ = None  # `array + tensor` is ours, not NumPy's
+    __array_ufunc__ = None  # leave `array + tensor` to us
 
     def __init__(self, data: ArrayLike, requires_grad: bool = False,
                  _parents: tuple[Tensor, ...] = (),
@@ -121,10 +121,10 @@ class Tensor:
             TypeError: the exponent is not a number. Write
                 ``(y * x.log()).exp()`` for x to the power of a tensor y.
         """
-        if not isinstance(exponent, int | float):
+        if not isinstance(exponent, Real):
             raise TypeError("the exponent must be a plain number, not "
                             f"{type(exponent).__name__}")
-        x, p = self.data, exponent
+        x, p = self.data, float(exponent)
 
         def vjp(g: Array) -> tuple[Array, ...]:
             # At p = 0 the formula would give 0 * inf where x is zero.
@@ -143,7 +143,11 @@ class Tensor:
 
     def __truediv__(self, other: Tensor | ArrayLike) -> Tensor:
         """Quotient, elementwise, with broadcasting."""
-        return self * _wrap(other, self) ** -1
+        a, b = self, _wrap(other, self)
+        y = a.data / b.data
+        return _node(y, (a, b), lambda g: (
+            unbroadcast(g / b.data, a.shape),
+            unbroadcast(-g * y / b.data, b.shape)))
 
     def __radd__(self, other: ArrayLike) -> Tensor:
         """A number or an array plus this tensor."""
@@ -159,7 +163,7 @@ class Tensor:
 
     def __rtruediv__(self, other: ArrayLike) -> Tensor:
         """A number or an array divided by this tensor."""
-        return self**-1 * other
+        return _wrap(other, self) / self
 
     def exp(self) -> Tensor:
         """e to the power of each element."""
@@ -251,35 +255,6 @@ class Tensor:
             return (grad,)
 
         return _node(x[index], (self,), vjp)
-
-    def gather(self, index: ArrayLike, axis: int = -1) -> Tensor:
-        """Take elements along one axis, as ``numpy.take_along_axis`` does.
-
-        Args:
-            index: integers, of the tensor's shape except along the axis.
-            axis: the axis that they count along.
-
-        Raises:
-            TypeError: the index does not hold integers.
-            ValueError: its shape differs on another axis.
-        """
-        x, where = self.data, np.asarray(index)
-        if where.dtype.kind not in "iu":
-            raise TypeError(f"an index holds integers, not {where.dtype}")
-        axis = normalize_axis_index(axis, x.ndim)
-        sizes = where.shape[:axis] + x.shape[axis:axis + 1]
-        if where.ndim != x.ndim or sizes + where.shape[axis + 1:] != x.shape:
-            raise ValueError(f"an index of shape {where.shape} for a tensor "
-                             f"of shape {x.shape}, along axis {axis}")
-        places: list[Any] = list(np.indices(where.shape, sparse=True))
-        places[axis] = where
-
-        def vjp(g: Array) -> tuple[Array, ...]:
-            grad = np.zeros_like(x)
-            np.add.at(grad, tuple(places), g)
-            return (grad,)
-
-        return _node(x[tuple(places)], (self,), vjp)
 
     # § sec-matmul-vjp
     def __matmul__(self, other: Tensor | ArrayLike) -> Tensor:
@@ -421,13 +396,13 @@ Axis: TypeAlias = int | tuple[int, ...] | None
 def _unreduce(grad: ArrayLike, shape: tuple[int, ...], axis: Axis,
               keepdims: bool) -> Array:
     """Stretch what belongs to a reduced array over the array's shape."""
-    if axis is not None and not keepdims:
+    if shape and axis is not None and not keepdims:
         grad = np.expand_dims(grad, axis)
     return np.broadcast_to(grad, shape)
 
 
 # § sec-gradcheck
-STEP = 6e-6  # the cube root of float64's epsilon: smallest total error
+STEP = 6e-6  # cube root of float64's epsilon: best for values near one
 
 
 def numeric_vjp(f: Callable[[Array], ArrayLike], x: ArrayLike,
@@ -441,7 +416,8 @@ def numeric_vjp(f: Callable[[Array], ArrayLike], x: ArrayLike,
         eps: the step size.
 
     Returns:
-        An array of the shape of x, right to about ten digits.
+        An array of the shape of x, right to about ten digits if x and
+        f(x) are of order one.
     """
     at = np.array(x, dtype=np.float64)
     weights = np.asarray(v, dtype=np.float64)
@@ -461,27 +437,36 @@ class Report:
     """What ``gradcheck`` found; true if all gradients agree.
 
     Attributes:
-        ok: whether every element is within the tolerance.
         excess: the worst error, in units of its tolerance.
         where: the worst element: number of the input, then its index.
         analytic: what ``backward`` says there.
         numeric: what the differences say there.
     """
 
-    ok: bool
     excess: float
     where: tuple[int, ...]
     analytic: float
     numeric: float
 
     def __bool__(self) -> bool:
-        return self.ok
+        return self.excess <= 1
 
     def __str__(self) -> str:
         number, *index = self.where
-        verdict = "agree" if self.ok else "DISAGREE"
-        return (f"{verdict}: {self.analytic:.5g}, numeric "
-                f"{self.numeric:.5g}, input {number} at {index}")
+        return (f"{'agree' if self else 'DISAGREE'}: {self.analytic:.5g},"
+                f" numeric {self.numeric:.5g}, input {number} at {index}")
+
+
+def _compare(n: int, found: Array, numeric: Array,
+             allowed: Array) -> Report:
+    """The worst element of one input; nan never agrees."""
+    excess = np.abs(found - numeric) / allowed
+    excess = np.where(np.isnan(excess), np.inf, excess)
+    if excess.size == 0:
+        return Report(0.0, (n,), 0.0, 0.0)
+    index = np.unravel_index(int(excess.argmax()), excess.shape)
+    return Report(float(excess[index]), (n, *map(int, index)),
+                  float(found[index]), float(numeric[index]))
 
 
 def gradcheck(f: Callable[..., Tensor], inputs: Sequence[ArrayLike],
@@ -491,7 +476,8 @@ def gradcheck(f: Callable[..., Tensor], inputs: Sequence[ArrayLike],
 
     Args:
         f: takes as many tensors as there are inputs, gives one tensor.
-        inputs: float64 arrays, away from kinks such as relu's at zero.
+        inputs: float64 arrays, away from kinks such as relu's at zero;
+            they and the values of f should be of order one.
         eps: the step size.
         atol: allowed absolute error.
         rtol: allowed error relative to the numeric gradient.
@@ -499,43 +485,30 @@ def gradcheck(f: Callable[..., Tensor], inputs: Sequence[ArrayLike],
     Raises:
         ValueError: an input is not float64.
     """
-    arrays = [np.asarray(x) for x in inputs]
-    for n, x in enumerate(arrays):
-        if x.dtype != np.float64:
-            raise ValueError(f"input {n} is {x.dtype}: differences need "
+    for n, x in enumerate(inputs):
+        if (dtype := np.asarray(x).dtype) != np.float64:
+            raise ValueError(f"input {n} is {dtype}: differences need "
                              "float64 to tell right from wrong")
-    tensors = [Tensor(x.copy(), requires_grad=True) for x in arrays]
+    tensors = [Tensor(np.array(x), requires_grad=True) for x in inputs]
     out = f(*tensors)
     v = np.random.default_rng(0).normal(size=out.shape)
-    out.backward(v)
+    if out.requires_grad:
+        out.backward(v)
     reports = []
-    for n, x in enumerate(arrays):
+    for n, leaf in enumerate(tensors):
         def at(z: Array, n: int = n) -> Array:
             return f(*[*tensors[:n], Tensor(z), *tensors[n + 1:]]).data
 
-        numeric = numeric_vjp(at, x, v, eps)
-        analytic = tensors[n].grad
-        reports.append(_compare(n, analytic, numeric, atol, rtol))
+        numeric = numeric_vjp(at, leaf.data, v, eps)
+        found = np.zeros_like(numeric) if leaf.grad is None else leaf.grad
+        reports.append(_compare(n, found, numeric,
+                                atol + rtol * np.abs(numeric)))
     return max(reports, key=lambda report: report.excess)
-
-
-def _compare(n: int, analytic: Array | None, numeric: Array,
-             atol: float, rtol: float) -> Report:
-    """The worst element of one input."""
-    found = np.zeros_like(numeric) if analytic is None else analytic
-    excess = np.abs(found - numeric) / (atol + rtol * np.abs(numeric))
-    excess = np.where(np.isnan(excess), np.inf, excess)  # nan never agrees
-    if excess.size == 0:
-        return Report(True, 0.0, (n,), 0.0, 0.0)
-    index = np.unravel_index(int(excess.argmax()), excess.shape)
-    worst = float(excess[index])
-    return Report(worst <= 1, worst, (n, *(int(i) for i in index)),
-                  float(found[index]), float(numeric[index]))
 
 
 # § sec-graph-memory
 def _used_up(grad: Array) -> tuple[Array, ...]:
-    """Takes the place of the VJP of a node that has spoken."""
+    """Takes the place of the VJP of a node that has been walked."""
     raise RuntimeError("an earlier backward() used up this graph; "
                        "give that one retain_graph=True")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,6 @@ class Parameter(Tensor):
 
 class Module:
     """A part of a model: parameters, smaller modules, a forward pass."""
-
     forward: Callable[..., Tensor]
 
     def __call__(self, *inputs: Any) -> Tensor:
@@ -29,15 +28,7 @@ class Module:
 
     def parameters(self) -> list[Parameter]:
         """Every parameter once, however many parts share it."""
-        found: dict[Parameter, None] = {}
-        for value in vars(self).values():
-            parts = value if isinstance(value, list | tuple) else [value]
-            for part in parts:
-                if isinstance(part, Parameter):
-                    found[part] = None
-                elif isinstance(part, Module):
-                    found.update(dict.fromkeys(part.parameters()))
-        return list(found)
+        return list(dict.fromkeys(_parameters_in(vars(self))))
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
@@ -45,8 +36,19 @@ class Module:
             parameter.zero_grad()
 
 
+def _parameters_in(part: Any) -> Iterator[Parameter]:
+    """Those in modules, lists, tuples and dicts, to any depth."""
+    if isinstance(part, Parameter):
+        yield part
+    elif isinstance(part, Module):
+        yield from part.parameters()
+    elif isinstance(part, dict | list | tuple):
+        for p in part.values() if isinstance(part, dict) else part:
+            yield from _parameters_in(p)
+
+
 class Linear(Module):
-    """y = x W^T + b, from (..., d_in) to (..., d_out).
+    """y = x W^T + b, from (..., n, d_in) to (..., n, d_out).
 
     Args:
         d_in: numbers per input row.
@@ -66,7 +68,7 @@ class Linear(Module):
                      if bias else None)
 
     def forward(self, x: Tensor | ArrayLike) -> Tensor:
-        """(..., d_in) to (..., d_out)."""
+        """(..., n, d_in) to (..., n, d_out); one row is (1, d_in)."""
         y = x @ self.weight.transpose()
         return y if self.bias is None else y + self.bias
 
@@ -131,8 +133,9 @@ def cross_entropy(logits: Tensor, targets: ArrayLike) -> Tensor:
     if ids.shape != logits.shape[:-1]:
         raise ValueError(f"targets of shape {ids.shape} for logits of "
                          f"shape {logits.shape}: want {logits.shape[:-1]}")
-    right = logits.gather(ids[..., None]).reshape(*ids.shape)
-    return (logits.logsumexp(axis=-1) - right).mean()
+    rows = logits.reshape(ids.size, logits.shape[-1])
+    right = rows[np.arange(ids.size), ids.ravel()]
+    return (rows.logsumexp(axis=-1) - right).mean()
 
 
 # § sec-sgd
@@ -153,8 +156,8 @@ class SGD:
         self.params = list(dict.fromkeys(params))
         if not self.params:
             raise ValueError("there are no parameters to train")
-        if not lr > 0:
-            raise ValueError(f"lr={lr} must be above 0")
+        if not 0 < lr < float("inf"):
+            raise ValueError(f"lr={lr} must be above 0 and finite")
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum={momentum} must be in [0, 1)")
         self.lr, self.momentum = lr, momentum
@@ -219,12 +222,17 @@ def softmax_cross_entropy_backward(logits: Array,
     if ids.shape != logits.shape[:-1]:
         raise ValueError(f"targets of shape {ids.shape} for logits of "
                          f"shape {logits.shape}: want {logits.shape[:-1]}")
-    p = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    p /= p.sum(axis=-1, keepdims=True)
-    rows = p.reshape(-1, p.shape[-1])
+    rows = _softmax(logits).reshape(-1, logits.shape[-1])
     rows[np.arange(len(rows)), ids.ravel()] -= 1
     gradient: Array = rows.reshape(logits.shape) / ids.size
     return gradient
+
+
+def _softmax(z: Array) -> Array:
+    """Each row's softmax, in an array of its own."""
+    p: Array = np.exp(z - z.max(axis=-1, keepdims=True))
+    p /= p.sum(axis=-1, keepdims=True)
+    return p
 
 
 # § sec-layernorm-backward
@@ -233,7 +241,7 @@ def layernorm_backward(grad: Array, x: Array, gamma: Array,
     """VJP of layer norm over the last axis (Ba et al. 2016).
 
     Args:
-        grad: (..., d), the gradient of y = gamma * n + beta.
+        grad: (..., d), the gradient of y = gamma * x_hat + beta.
         x: (..., d), what was normalized.
         gamma: (d,).
         eps: added to the variance.
@@ -250,12 +258,12 @@ def layernorm_backward(grad: Array, x: Array, gamma: Array,
     centered = x - x.mean(axis=-1, keepdims=True)
     variance = (centered**2).mean(axis=-1, keepdims=True)
     s = np.sqrt(variance + eps)
-    n = centered / s
-    dn = grad * gamma
-    through_mean = dn.mean(axis=-1, keepdims=True)
-    through_spread = n * (dn * n).mean(axis=-1, keepdims=True)
-    dx = (dn - through_mean - through_spread) / s
-    return (dx, unbroadcast(grad * n, gamma.shape),
+    x_hat = centered / s
+    u = grad * gamma  # the gradient of x_hat
+    through_mean = u.mean(axis=-1, keepdims=True)
+    through_spread = x_hat * (u * x_hat).mean(axis=-1, keepdims=True)
+    dx = (u - through_mean - through_spread) / s
+    return (dx, unbroadcast(grad * x_hat, gamma.shape),
             unbroadcast(grad, gamma.shape))
 
 
@@ -276,22 +284,26 @@ def attention_backward(grad: Array, q: Array, k: Array, v: Array,
         The gradients of q, k and v.
 
     Raises:
-        ValueError: the shapes do not fit together, or a query may attend
-            to no key at all.
+        ValueError: the shapes do not fit, the mask is not boolean, or it
+            leaves a query without any key.
     """
     if (grad.shape != (*q.shape[:-1], v.shape[-1])
             or k.shape != (*v.shape[:-1], q.shape[-1])
             or k.shape[:-2] != q.shape[:-2]):
-        raise ValueError(f"grad {grad.shape}, q {q.shape}, k {k.shape} and "
-                         f"v {v.shape} do not fit together")
+        raise ValueError(f"grad {grad.shape}, q {q.shape}, k {k.shape} "
+                         f"and v {v.shape} do not fit together")
     scale = q.shape[-1] ** -0.5 if scale is None else scale
     scores = q @ k.swapaxes(-1, -2) * scale
     if attn_mask is not None:
+        if (attn_mask.dtype != np.bool_ or np.broadcast_shapes(
+                attn_mask.shape, scores.shape) != scores.shape):
+            raise ValueError(f"attn_mask is {attn_mask.dtype} of shape "
+                             f"{attn_mask.shape}: want booleans that "
+                             f"broadcast to {scores.shape}")
         if not attn_mask.any(axis=-1).all():
             raise ValueError("attn_mask leaves a query without any key")
         scores = np.where(attn_mask, scores, -np.inf)
-    p = np.exp(scores - scores.max(axis=-1, keepdims=True))
-    p /= p.sum(axis=-1, keepdims=True)
+    p = _softmax(scores)
     dv = p.swapaxes(-1, -2) @ grad
     dp = grad @ v.swapaxes(-1, -2)
     ds = p * (dp - (dp * p).sum(axis=-1, keepdims=True)) * scale
