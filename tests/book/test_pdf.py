@@ -19,7 +19,7 @@ import pypdfium2
 import pytest
 
 from loom.book.toc import Book
-from loom.weave.typst_press import FONTS, compile_book
+from loom.weave.pdf.compile import FONTS, compile_book
 
 ROOT = Path(__file__).parents[2]
 PAGE = (576.0, 720.0)

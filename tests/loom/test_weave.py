@@ -17,7 +17,7 @@ from loom.errors import LoomError
 from loom.run.store import Store
 from loom.weave import build as building
 from loom.weave.build import build, current
-from loom.weave.fonts import write_fonts
+from loom.weave.html.fonts import write_fonts
 
 GOOD = """(ch-one)=
 # One

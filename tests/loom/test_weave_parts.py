@@ -11,11 +11,11 @@ import pytest
 from loom.book.toc import Book
 from loom.tangle.modules import tangle
 from loom.weave.built import additions, sizes
-from loom.weave.figures import is_drawing
-from loom.weave.fonts import FACES, write_fonts
-from loom.weave.html import _launches
+from loom.weave.epub.mathml import to_mathml
+from loom.weave.html.figures import is_drawing
+from loom.weave.html.fonts import FACES, write_fonts
+from loom.weave.html.page import _launches
 from loom.weave.listings import Listings, spans
-from loom.weave.mathml import to_mathml
 
 MATH = "{http://www.w3.org/1998/Math/MathML}"
 

@@ -6,30 +6,27 @@ Each part is a module with a ``setup(app)`` of its own and can be read alone.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
 
 PARTS = (
-    "listings",  # the line above a tangled cell: where it goes, what it does there
-    "built",     # the directive that lists what a chapter built
-    "stats",     # the directive that counts the book
-    "outputs",   # outputs of the runner, as MyST-NB reads them
-    "numbers",   # chapters are called chapters
-    "html",      # the page: mathematics, notebooks, style
-    "search",    # what search results show, without a network
-    "epub",      # the same book for e-readers
-    "typst",     # the PDF
-    "speed",     # look-ups that are remembered
+    "listings",     # the line above a tangled cell: where it goes, what it does there
+    "built",        # the directive that lists what a chapter built
+    "stats",        # the directive that counts the book
+    "outputs",      # outputs of the runner, as MyST-NB reads them
+    "numbers",      # chapters are called chapters
+    "html.page",    # the page: mathematics, notebooks, style
+    "html.search",  # what search results show, without a network
+    "epub.book",    # the same book for e-readers
+    "pdf.builder",  # the PDF
+    "speed",        # look-ups that are remembered
 )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Register every part."""
     for part in PARTS:
-        name = f"{__name__}.{part}"
-        if find_spec(name):
-            import_module(name).setup(app)
+        import_module(f"{__name__}.{part}").setup(app)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from loom.errors import LoomError, Place, Problem, fail
-from loom.weave import typst_text as text
+from loom.weave.pdf import text
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)  # the same bytes whenever the book is built
 STANDARD: Literal["ua-1"] = "ua-1"  # tagged and readable aloud, or it does not compile

@@ -7,9 +7,9 @@ import re
 from docutils import nodes
 from sphinx import addnodes
 
-from loom.weave import typst_text as text
-from loom.weave.formulas import FormulaError, to_typst
-from loom.weave.typst_writer import Writer, inside
+from loom.weave.pdf import text
+from loom.weave.pdf.formulas import FormulaError, to_typst
+from loom.weave.pdf.writer import Writer, inside
 
 
 class Inline(Writer):

@@ -6,10 +6,9 @@ import re
 
 from docutils import nodes
 
-from loom.weave import typst_code
-from loom.weave import typst_text as text
-from loom.weave.typst_inline import Inline
-from loom.weave.typst_writer import inside
+from loom.weave.pdf import code, text
+from loom.weave.pdf.inline import Inline
+from loom.weave.pdf.writer import inside
 
 TEXT_WIDTH = 368  # points, as in book.typ
 WIDTH = 88  # columns of code and output; what is longer goes on in the next line
@@ -67,7 +66,7 @@ class Shown(Inline):
                                        str(node.get("language", "")))
         shown = text.plain_output(content, WIDTH)
         self.builder.note_code(shown)
-        look = f"{typst_code.styles(shown, language)}, {text.columns(shown)}"
+        look = f"{code.styles(shown, language)}, {text.columns(shown)}"
         if shown.count("\n") < 8 and self.has_output(node):
             look += ", with-output: true"
         raw = text.raw_block(shown, "")

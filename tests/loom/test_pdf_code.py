@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loom.weave.typst_code import styles
+from loom.weave.pdf.code import styles
 
 CODE = '''@decorated
 def naïve(x: int) -> str:

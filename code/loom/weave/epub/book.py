@@ -13,7 +13,7 @@ from sphinx.builders.epub3 import Epub3Builder
 from sphinx.util.math import get_node_equation_number
 
 from loom.errors import LoomError, Place, Problem
-from loom.weave.mathml import to_mathml
+from loom.weave.epub.mathml import to_mathml
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -36,7 +36,7 @@ class BookEpub(Epub3Builder):
 
     def copy_static_files(self) -> None:
         """Add the cover; drop what belongs to web pages."""
-        from loom.weave.cover import draw_cover
+        from loom.weave.epub.cover import draw_cover
 
         super().copy_static_files()
         static = Path(self.outdir) / "_static"

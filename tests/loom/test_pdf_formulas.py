@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import loom.weave
-from loom.weave.formulas import FormulaError, to_typst
-from loom.weave.symbols import (
+from loom.weave.pdf.compile import fonts
+from loom.weave.pdf.formulas import FormulaError, to_typst
+from loom.weave.pdf.symbols import (
     ACCENTS,
     ALPHABETS,
     CHARACTERS,
@@ -20,7 +21,6 @@ from loom.weave.symbols import (
     FUNCTIONS,
     SYMBOLS,
 )
-from loom.weave.typst_press import fonts
 
 # Looked at one by one beside MathJax's rendering; `formulas.txt` keeps them all.
 FORMULAS = [line for line in

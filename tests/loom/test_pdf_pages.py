@@ -19,8 +19,10 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace
 
 from loom.errors import LoomError
-from loom.weave import typst_nodes, typst_press, typst_text
 from loom.weave.listings import listing_head
+from loom.weave.pdf import compile as press
+from loom.weave.pdf import nodes as typst_nodes
+from loom.weave.pdf import text as typst_text
 
 INDEX = "# Book\n\n```{toctree}\n:numbered:\nchapter\n```\n"
 PIXEL = ("<svg xmlns='http://www.w3.org/2000/svg' width='80' height='40'>"
@@ -65,7 +67,7 @@ def weave(tmp_path: Path) -> Iterator[Weave]:
                 srcdir=source, confdir=None, outdir=tmp_path / out,
                 doctreedir=tmp_path / f"{out}-trees", buildername="typst", status=None,
                 warning=io.StringIO(), freshenv=True, confoverrides={
-                    "extensions": ["myst_parser", "sphinx_book_theme", "loom.weave.typst"],
+                    "extensions": ["myst_parser", "sphinx_book_theme", "loom.weave.pdf.builder"],
                     "project": "Book", "author": "A", "copyright": "2026", "numfig": True,
                     "math_numfig": True, "numfig_secnum_depth": 1, "typst_basename": "book",
                     "myst_enable_extensions": ["dollarmath", "deflist", "attrs_block", "amsmath"],
@@ -257,7 +259,7 @@ def test_a_reference_to_another_page_carries_its_number(weave: Weave) -> None:
 
 
 def test_the_bibliography_tells_who_cites(weave: Weave) -> None:
-    body = typst_press.substitute(
+    body = press.substitute(
         f'#literature([A book], {typst_text.CITED_BY}b:id1 b:id2*/)', {},
         {"b:id2": ["one:cites-id2-1", "two:cites-id2-2"]})
     assert body == '#literature([A book], ("one:cites-id2-1", "two:cites-id2-2", ))'
@@ -424,9 +426,9 @@ def test_a_raw_block_survives_backticks() -> None:
 
 
 def test_the_fonts_are_those_of_the_registry() -> None:
-    families = {font.family for font in typst_press.fonts().fonts()}
-    for names in typst_press.FONTS.values():
+    families = {font.family for font in press.fonts().fonts()}
+    for names in press.FONTS.values():
         assert set(names) <= families
-    template = (Path(typst_press.__file__).parent / "book.typ").read_text(encoding="utf-8")
-    for names in typst_press.FONTS.values():
+    template = (Path(press.__file__).parent / "book.typ").read_text(encoding="utf-8")
+    for names in press.FONTS.values():
         assert "(" + ", ".join(f'"{name}"' for name in names) in template

@@ -26,7 +26,7 @@ ENGINE = "tex-svg.js"  # draws paths: needs no font files, prints well
 
 def setup(app: Sphinx) -> None:
     """Connect what follows to Sphinx's events."""
-    from loom.weave.figures import TellFiguresApart
+    from loom.weave.html.figures import TellFiguresApart
 
     app.connect("config-inited", _prepare_assets)
     app.add_post_transform(TellFiguresApart)
@@ -37,7 +37,7 @@ def setup(app: Sphinx) -> None:
 
 def _prepare_assets(app: Sphinx, config: Config) -> None:
     """Gather fonts and MathJax in one folder and let Sphinx copy it."""
-    from loom.weave.fonts import write_fonts
+    from loom.weave.html.fonts import write_fonts
 
     if "book/_static" not in config.html_static_path:
         return  # another form of the book, see press.FORMS

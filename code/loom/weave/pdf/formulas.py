@@ -14,7 +14,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-from loom.weave import symbols as names
+from loom.weave.pdf import symbols as names
 
 _TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|\d+(?:\.\d+)?|%[^\n]*\n?|\s+|.", re.DOTALL)
 _STARRED = {"\\operatorname*"}

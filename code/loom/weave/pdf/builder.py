@@ -1,8 +1,8 @@
 """The PDF: a Sphinx builder that writes Typst and compiles it, without TeX.
 
 Sphinx has read the chapters and given every number; this module walks the
-tree of contents, lets ``typst_nodes`` write one file per chapter, adds what
-stands before and behind them, and hands the whole to ``typst_press``. The root
+tree of contents, lets ``nodes`` write one file per chapter, adds what
+stands before and behind them, and hands the whole to ``compile``. The root
 document is the front page of the HTML; the PDF has a title page in its place.
 """
 
@@ -21,9 +21,9 @@ from sphinx.environment.adapters.indexentries import IndexEntries
 
 from loom import files
 from loom.errors import LoomError, Place, Problem
-from loom.weave import typst_press as press
-from loom.weave import typst_text as text
-from loom.weave.typst_nodes import TypstTranslator
+from loom.weave.pdf import compile as press
+from loom.weave.pdf import text
+from loom.weave.pdf.nodes import TypstTranslator
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -10,10 +10,10 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxTranslator
 
 from loom.errors import LoomError, Place, Problem
-from loom.weave import typst_text as text
+from loom.weave.pdf import text
 
 if TYPE_CHECKING:
-    from loom.weave.typst import TypstBuilder
+    from loom.weave.pdf.builder import TypstBuilder
 
 
 class Writer(SphinxTranslator):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from docutils import nodes
 from sphinx import addnodes
 
-from loom.weave.typst_blocks import ADMONITIONS, Blocks
-from loom.weave.typst_shown import Shown
+from loom.weave.pdf.blocks import ADMONITIONS, Blocks
+from loom.weave.pdf.shown import Shown
 
 # Shown by other means, or meant for other formats.
 SILENT = (
@@ -48,4 +48,4 @@ class TypstTranslator(Blocks, Shown):
 
     def unknown_visit(self, node: nodes.Node) -> None:
         raise self.problem(node, f"the PDF does not know what to do with `{type(node).__name__}`",
-                           "write it another way, or teach loom.weave.typst_nodes")
+                           "write it another way, or teach loom.weave.pdf.nodes")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from docutils import nodes
 from sphinx import addnodes
 
-from loom.weave import typst_text as text
-from loom.weave.typst_writer import Writer
+from loom.weave.pdf import text
+from loom.weave.pdf.writer import Writer
 
 ADMONITIONS = {
     "attention": "Attention", "caution": "Caution", "danger": "Danger", "error": "Error",
