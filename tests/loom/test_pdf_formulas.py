@@ -26,7 +26,7 @@ from loom.weave.pdf.symbols import (
 FORMULAS = [line for line in
             Path(__file__).with_name("formulas.txt").read_text(encoding="utf-8").splitlines()
             if line.strip()]
-TEMPLATE = Path(loom.weave.__file__).with_name("book.typ").read_text(encoding="utf-8")
+TEMPLATE = (Path(loom.weave.__file__).with_name("pdf") / "book.typ").read_text(encoding="utf-8")
 
 
 def compiles(*formulas: str) -> None:
