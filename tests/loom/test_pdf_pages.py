@@ -67,6 +67,8 @@ def weave(tmp_path: Path) -> Iterator[Weave]:
                 srcdir=source, confdir=None, outdir=tmp_path / out,
                 doctreedir=tmp_path / f"{out}-trees", buildername="typst", status=None,
                 warning=io.StringIO(), freshenv=True, confoverrides={
+                    # Said here, since Sphinx would write MyST's suffix into its own default.
+                    "source_suffix": {".md": "markdown"},
                     "extensions": ["myst_parser", "sphinx_book_theme", "loom.weave.pdf.builder"],
                     "project": "Book", "author": "A", "copyright": "2026", "numfig": True,
                     "math_numfig": True, "numfig_secnum_depth": 1, "typst_basename": "book",
