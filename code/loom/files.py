@@ -51,6 +51,25 @@ def exclusive(root: Path, what: str) -> Iterator[None]:
         lock.release()
 
 
+def read_text(path: Path) -> str:
+    """A text of the book's, whose lines end in ``\\n``.
+
+    Raises:
+        LoomError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        content = path.read_bytes()
+        return content.decode().replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise fail(f"is not UTF-8: what is byte {content[error.start]:#04x} to mean?",
+                   "save the file as UTF-8", path=path,
+                   line=content[:error.start].count(b"\n") + 1) from None
+    except OSError as error:
+        raise fail(f"cannot be read: {error.strerror}",
+                   "see that the file is there, and that you may read it (`ls -l`)",
+                   path=path) from None
+
+
 def write_all(files: Mapping[Path, str | bytes], remove: tuple[Path, ...] = ()) -> list[Path]:
     """Write several files, all of them or none.
 

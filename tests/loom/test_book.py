@@ -92,9 +92,19 @@ CELL = "\n```{code-cell} python\n"
 @pytest.mark.parametrize(("text", "line", "says", "remedy"), [
     (BODY, 1, "has code cells but no notebook header", "jupytext:"),
     (CHAPTER.replace("name: python3", "name: julia"), 1,
-     "wrong notebook header: `kernelspec.name` is 'julia'", "it must be 'python3'"),
+     "wrong notebook header: `kernelspec.name` is 'julia', not 'python3'", "jupytext:"),
     (CHAPTER.replace("    format_name: myst\n", ""), 1,
-     "`jupytext.text_representation.format_name` is missing", "it must be 'myst'"),
+     "`jupytext.text_representation.format_name` is missing, not 'myst'", "jupytext:"),
+    ("---\njupytext: {}\n---\n" + BODY, 1, "is missing, not '.md'; `jupytext.", "jupytext:"),
+    ("\ufeff" + CHAPTER, 1, "holds a byte-order mark", "delete it"),
+    (CHAPTER.replace("x = 1", "x = '\0'"), 32, "holds a NUL character", "delete it"),
+    (HEADER + CELL + "x = 1\n", 10, "`" + "`" * 3 + "{code-cell} python` is never closed",
+     "swallows the rest"),
+    (HEADER + "\n:::{note}\nwords\n", 10, "`:::{note}` is never closed", "a line `:::`"),
+    (HEADER + CELL + ": tangle: one.py\nx = 1\n```\n", 11, "not a cell option: `: tangle:",
+     "without a space"),
+    (HEADER + CELL + ":tangle: data/class.py\nx = 1\n```\n", 10, "`class` is a word of Python's",
+     "call it `class_`"),
     (CHAPTER.replace("kernelspec:", "kernelspec: ["), 8, "the header is not valid YAML",
      "jupytext:"),
     (CHAPTER.replace("kernelspec:", "color: red\nkernelspec:"), 6, "unknown header field `color`",
@@ -129,11 +139,20 @@ def test_a_chapter_is_refused(tmp_path: Path, text: str, line: int, says: str,
 
 def test_a_chapter_that_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "01-one.md"
-    path.write_bytes(b"\xff\xfe")
-    with pytest.raises(LoomError, match="is not UTF-8"):
+    path.write_bytes(b"# One\n\ncaf\xe9\n")
+    with pytest.raises(LoomError, match=r"01-one.md:3: is not UTF-8: what is byte 0xe9"):
         read_chapter(path)
     with pytest.raises(LoomError, match="cannot be read: No such file"):
         read_chapter(tmp_path / "none.md")
+
+
+@pytest.mark.parametrize("end", ["\r\n", "\r"])
+def test_line_ends_of_other_systems(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "01-one.md"
+    path.write_bytes(CHAPTER.encode())
+    chapter = read_chapter(path)
+    path.write_bytes(CHAPTER.replace("\n", end).encode())
+    assert read_chapter(path) == chapter
 
 
 def test_the_book_in_the_order_of_its_contents(make_book: BookMaker) -> None:
@@ -148,15 +167,26 @@ def test_the_book_in_the_order_of_its_contents(make_book: BookMaker) -> None:
         book.chapter(9)
 
 
+TOC = b"format: jb-book\nroot: book/index\n"
+
+
 @pytest.mark.parametrize(("toc", "says"), [
-    ("root: book/index\nchapters:\n  - file: book/none\n", "there is no book/none.md"),
-    ("root: book/index\nchapters:\n  - file: book/index\n", "names `book/index` twice"),
-    ("- a\n", "is not a Jupyter Book table of contents"),
-    ("root: [\n", "is not a Jupyter Book table of contents"),
+    (TOC + b"chapters:\n  - file: book/none\n", ":4: names `book/none`, but there is no book/none"),
+    (TOC + b"chapters:\n  - file: [a]\n", "there is no ['a'].md"),
+    (TOC + b"chapters:\n  - file: book/index\n", ":4: names `book/index` twice"),
+    (TOC + b"chapters:\n  - book/one\n", ":4: `book/one` is not an entry"),
+    (TOC + b"chapters: book/one\n", ":3: `chapters:` is not a list"),
+    (TOC + b"chapter:\n  - file: book/one\n", ":3: unknown field `chapter`"),
+    (TOC + b"chapters:\n  - glob: book/*\n", ":4: unknown field `glob`"),
+    (b"", "is not a Jupyter Book table of contents"),
+    (b"- a\n", "is not a Jupyter Book table of contents"),
+    (b"root: book/index\n", "it needs `format: jb-book`"),
+    (b"format: jb-book\nroot: [\n", ":3: is not YAML"),
+    (b"root: \xe9\n", ":1: is not UTF-8"),
 ])
-def test_a_table_of_contents_is_refused(make_book: BookMaker, toc: str, says: str) -> None:
+def test_a_table_of_contents_is_refused(make_book: BookMaker, toc: bytes, says: str) -> None:
     book = make_book({})
-    (book.root / "_toc.yml").write_text(toc)
+    (book.root / "_toc.yml").write_bytes(toc)
     with pytest.raises(LoomError) as caught:
         read_book(book.root)
     assert says in str(caught.value) and "_toc.yml" in str(caught.value)

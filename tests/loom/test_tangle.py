@@ -613,6 +613,9 @@ def refuse(make_book: BookMaker, *cells: str, at: str, says: str, remedy: str) -
 @pytest.mark.parametrize(("source", "at", "says", "remedy"), [
     ("def f(:\n    pass", "def f(:", "syntax error: invalid syntax\n        def f(:\n"
      "              ^", "mend the cell"),
+    ("x = 1\nreturn x", "return x", "syntax error: 'return' outside function", "mend the cell"),
+    ("x = 1\nbad = x is 1", "bad", 'syntax error: "is" with a literal', "mend the cell"),
+    ("x = " + "9" * 5000, "x = 9", "syntax error: Exceeds the limit", "mend the cell"),
     ("%timeit f()\nx = 1", "%timeit", "notebook magic in a tangled cell: `%timeit f()`",
      "without `:tangle:`"),
     ("x = 1\n!ls", "!ls", "notebook magic", "without `:tangle:`"),

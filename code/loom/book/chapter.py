@@ -7,6 +7,7 @@ or a YAML block between ``---`` lines at the top of the cell.
 
 from __future__ import annotations
 
+import keyword
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from typing import Any
 import yaml
 
 from loom.errors import LoomError, Place, Problem
+from loom.files import read_text
 
 HEADER = """---
 jupytext:
@@ -152,15 +154,7 @@ def read_chapter(path: Path, position: int = 0, number: int | None = None,
             a cell is nested, has an unknown option or a target outside the
             package. All problems of the file at once.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise LoomError(Problem(Place(path), f"is not UTF-8: {error}",
-                                "save the chapter as UTF-8")) from None
-    except OSError as error:
-        raise LoomError(Problem(Place(path), f"cannot be read: {error.strerror}",
-                                "name it in _toc.yml as it is called")) from None
-    return _parse(path, position, number, part, text)
+    return _parse(path, position, number, part, read_text(path))
 
 
 def with_text(chapter: Chapter, text: str) -> Chapter:
@@ -176,12 +170,20 @@ def with_text(chapter: Chapter, text: str) -> Chapter:
 def _parse(path: Path, position: int, number: int | None, part: str | None,
            text: str) -> Chapter:
     problems: list[Problem] = []
+    for character, what in (("\ufeff", "a byte-order mark"), ("\0", "a NUL character")):
+        if character in text:
+            problems.append(Problem(
+                Place(path, text[:text.index(character)].count("\n") + 1),
+                f"holds {what}, which no editor shows",
+                "delete it; the encoding to save in is UTF-8 without a byte-order mark"))
+    text = text.removeprefix("\ufeff")
     tokens = _markdown().parse(text)
     header = _header(path, text, tokens, problems)
     sections: list[Section] = []
     cells: list[Cell] = []
     fences: list[tuple[int, int, str]] = []
     label: tuple[str, int] | None = None
+    lines = text.split("\n")
     for i, token in enumerate(tokens):
         if token.type == "myst_target" and token.map:
             label = (token.content, token.map[0])
@@ -194,6 +196,10 @@ def _parse(path: Path, position: int, number: int | None, part: str | None,
             first, end = token.map
             kind = token.info.strip()
             fences.append((first + 1, end, kind))
+            if not token.level and not _is_closed(lines[first:end], token.markup):
+                problems.append(Problem(
+                    Place(path, first + 1), f"`{token.markup}{kind}` is never closed",
+                    f"end it with a line `{token.markup}`; it swallows the rest of the chapter"))
             section = sections[-1] if sections else Section(path.stem, 1, 1, None)
             if kind.startswith("{code-cell}"):
                 if token.level:
@@ -214,6 +220,12 @@ def _parse(path: Path, position: int, number: int | None, part: str | None,
         raise LoomError(problems)
     return Chapter(path, position, number, text, header, tuple(sections), tuple(cells),
                    part, tuple(fences))
+
+
+def _is_closed(lines: list[str], markup: str) -> bool:
+    """Whether a fence's lines end with its closing one, and not with the file."""
+    last = lines[-1].strip()
+    return len(lines) > 1 and len(last) >= len(markup) and not last.strip(markup[0])
 
 
 @lru_cache(maxsize=1)
@@ -261,12 +273,12 @@ def _header(path: Path, text: str, tokens: list[Any], problems: list[Problem]) -
                    kernel.get("name") if isinstance(kernel, dict) else None, "python3"),
                   ("kernelspec.display_name",
                    kernel.get("display_name") if isinstance(kernel, dict) else None, "Python 3")]
-        for name, found, want in wanted:
-            if found != want:
-                said = f"is {found!r}" if found is not None else "is missing"
-                problems.append(Problem(
-                    Place(path, 1), f"wrong notebook header: `{name}` {said}",
-                    f"it must be {want!r}; the whole header:\n" + HEADER))
+        wrong = [f"`{name}` {f'is {found!r}' if found is not None else 'is missing'}, "
+                 f"not {want!r}" for name, found, want in wanted if found != want]
+        if wrong:
+            problems.append(Problem(
+                Place(path, 1), f"wrong notebook header: {'; '.join(wrong)}",
+                "it has to read:\n" + HEADER))
         header.setdefault("kernelspec", {})
     return header
 
@@ -286,8 +298,12 @@ def _cell(path: Path, index: int, fence: int, content: str, section: Section,
             closing = len(lines) - 1
         raw, skipped = lines[1:closing], closing + 1
     else:
-        while skipped < len(lines) and re.match(r":[A-Za-z_]", lines[skipped]):
+        while skipped < len(lines) and lines[skipped].startswith(":"):  # no Python does
             raw.append(lines[skipped][1:])
+            if not re.match(r":[A-Za-z_]\w*:(\s|$)", lines[skipped]):
+                problems.append(Problem(
+                    Place(path, fence + 1 + skipped), f"not a cell option: `{lines[skipped]}`",
+                    "write `:key: value`, without a space before the key"))
             skipped += 1
     try:
         options = yaml.load("\n".join(raw), YAML) or {}
@@ -322,8 +338,14 @@ def _check_target(cell: Cell, problems: list[Problem]) -> None:
     parts = target.parts if target else ()
     inside = bool(parts) and target is not None and not target.is_absolute() \
         and ".." not in parts and target.suffix == ".py"
-    identifiers = all(part.removesuffix(".py").isidentifier() for part in parts)
-    if not (inside and identifiers):
+    names = [part.removesuffix(".py") for part in parts]
+    taken = next(filter(keyword.iskeyword, names), None)
+    if inside and taken:
+        problems.append(Problem(
+            Place(cell.path, cell.fence),
+            f"`:tangle: {target}`: nobody could import it, `{taken}` is a word of Python's",
+            f"call it `{taken}_` or, better, by what it holds"))
+    elif not (inside and all(map(str.isidentifier, names))):
         problems.append(Problem(
             Place(cell.path, cell.fence),
             f"`:tangle: {cell.options['tangle']}` is not a module of the package",

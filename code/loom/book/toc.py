@@ -6,14 +6,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from loom.book.chapter import Chapter, read_chapter
 from loom.errors import LoomError, Problem, fail
+from loom.files import read_text
 
 PACKAGE = "scratchlm"
+# The fields of _toc.yml that loom follows, by the kind of entry.
+OPTIONS = frozenset({"options", "defaults", "numbered", "maxdepth", "titlesonly", "title"})
+TOP = OPTIONS | {"format", "root", "parts", "chapters"}
+PART = OPTIONS | {"caption", "chapters"}
+ENTRY = OPTIONS | {"file", "sections"}
 
 
 @dataclass(frozen=True)
@@ -100,35 +105,54 @@ def read_book(root: Path | None = None) -> Book:
 
 
 def _files(root: Path) -> Iterator[tuple[Path, str | None]]:
+    """The chapters' files and the parts that they stand in."""
     toc_path = root / "_toc.yml"
+    text = read_text(toc_path)
+
+    def refuse(what: str, remedy: str, word: object = None) -> LoomError:
+        lines = text.split("\n")
+        near = [n for n, line in enumerate(lines, 1) if word and str(word) in line]
+        return fail(what, remedy, path=toc_path, line=near[-1] if near else None)
+
     try:
-        toc = yaml.safe_load(toc_path.read_text(encoding="utf-8"))
-    except yaml.YAMLError:
-        toc = None
-    if not isinstance(toc, dict):
-        raise fail("is not a Jupyter Book table of contents",
-                   "it needs `format: jb-book`, `root:` and `chapters:` or `parts:`",
-                   path=toc_path)
+        toc = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise fail(f"is not YAML: {getattr(error, 'problem', error)}", "mend the line",
+                   path=toc_path, line=mark.line + 1 if mark else None) from None
+    if not isinstance(toc, dict) or toc.get("format") != "jb-book" or "root" not in toc:
+        raise refuse("is not a Jupyter Book table of contents",
+                     "it needs `format: jb-book`, `root:` and `chapters:` or `parts:`")
     seen: set[str] = set()
 
-    def walk(node: Any, part: str | None) -> Iterator[tuple[Path, str | None]]:
-        if isinstance(node, list):
-            for entry in node:
-                yield from walk(entry, part)
-        elif isinstance(node, dict):
-            part = node.get("caption", part)
-            name = node.get("root") or node.get("file")
-            if name is not None:
-                if name in seen:
-                    raise fail(f"names `{name}` twice", "keep one of the two", path=toc_path)
-                seen.add(name)
-                path = root / f"{str(name).removesuffix('.md')}.md"
-                if not path.is_file():
-                    raise fail(f"names `{name}`, but there is no {path.relative_to(root)}",
-                               "mend the name or add the file", path=toc_path)
-                yield path, part
-            for key in ("parts", "chapters", "sections"):
-                if key in node:
-                    yield from walk(node[key], part)
+    def walk(node: object, part: str | None, known: frozenset[str]
+             ) -> Iterator[tuple[Path, str | None]]:
+        if not isinstance(node, dict):
+            raise refuse(f"`{node}` is not an entry", "write `- file: book/NN-name`", node)
+        for key in node:
+            if key not in known:
+                raise refuse(f"unknown field `{key}`",
+                             f"known fields here: {', '.join(sorted(known))}", key)
+        part = node.get("caption", part)
+        name = node.get("root") or node.get("file")
+        if name is not None:
+            yield find(name), part
+        for key, fields in (("parts", PART), ("chapters", ENTRY), ("sections", ENTRY)):
+            entries = node.get(key) or []
+            if not isinstance(entries, list):
+                raise refuse(f"`{key}:` is not a list", "write `- file: book/NN-name` below it",
+                             f"{key}:")
+            for entry in entries:
+                yield from walk(entry, part, fields)
 
-    yield from walk(toc, None)
+    def find(name: object) -> Path:
+        if str(name) in seen:
+            raise refuse(f"names `{name}` twice", "keep one of the two", name)
+        seen.add(str(name))
+        path = root / f"{str(name).removesuffix('.md')}.md"
+        if not path.is_file():
+            raise refuse(f"names `{name}`, but there is no {path.relative_to(root)}",
+                         "mend the name or add the file", name)
+        return path
+
+    yield from walk(toc, None, TOP)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -29,6 +30,7 @@ from loom.tangle.pieces import (
 # a notebook adds them, they would do something else.
 MADE_WITH_CLASS = frozenset({"__new__", "__init_subclass__", "__class_getitem__",
                              "__post_init__", "__slots__", "__prepare__"})
+WIDEST = 200  # columns of a line that an error still shows
 
 
 @dataclass(eq=False)
@@ -147,6 +149,9 @@ class Maker:
         try:
             source = cut(cell.source)
             uses_in(cell.source)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", SyntaxWarning)  # becomes a SyntaxError
+                compile(cell.source, cell.path.name, "exec", dont_inherit=True)
         except SyntaxError as error:
             self._syntax(cell, error)
             return None
@@ -183,9 +188,9 @@ class Maker:
                          f"notebook magic in a tangled cell: `{lines[magic - 1].strip()}`",
                          "move it to a cell without `:tangle:`: a module is plain Python")
             return
-        caret = " " * max((error.offset or 1) - 1, 0) + "^"
-        self.problem(cell, line, f"syntax error: {error.msg}\n        {text}\n        {caret}",
-                     "mend the cell")
+        column = max((error.offset or 1) - 1, 0)
+        shown = f"\n        {text}\n        {' ' * column}^" if len(text) < WIDEST else ""
+        self.problem(cell, line, f"syntax error: {error.msg}{shown}", "mend the cell")
 
     def _open(self, path: PurePosixPath, cell: Cell) -> Draft:
         """Begin a module."""
