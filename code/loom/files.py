@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -70,6 +71,18 @@ def read_text(path: Path) -> str:
                    path=path) from None
 
 
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """What must not stop halfway: Ctrl-C and its kin take effect afterwards."""
+    old = signal.pthread_sigmask(
+        signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, old)
+
+
+@undisturbed()
 def write_all(files: Mapping[Path, str | bytes], remove: tuple[Path, ...] = ()) -> list[Path]:
     """Write several files, all of them or none.
 
@@ -120,6 +133,7 @@ def write_all(files: Mapping[Path, str | bytes], remove: tuple[Path, ...] = ()) 
     return [*changed, *(path for path in remove if path in saved)]
 
 
+@undisturbed()
 def replace_folder(target: Path, source: Path) -> None:
     """Put the folder ``source`` in the place of ``target`` by renaming."""
     old = None

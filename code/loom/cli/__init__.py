@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from types import FrameType
 
 
 def main() -> None:
@@ -13,6 +15,9 @@ def main() -> None:
               "    → install a newer Python, then `python3 -m venv .venv` again",
               file=sys.stderr)
         raise SystemExit(1)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup's stays
+            signal.signal(number, _stop)
     from loom.errors import LoomError
 
     try:
@@ -34,3 +39,8 @@ def main() -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    """A request to terminate, or a closed terminal, ends a command as Ctrl-C does."""
+    raise KeyboardInterrupt

@@ -5,14 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 from loom import files
 from loom.book.chapter import Chapter
@@ -60,7 +58,7 @@ def run(book: Book, chapters: Sequence[Chapter] | None = None, *, jobs: int | No
         LoomError: another command is at work; nothing can be written.
         KeyboardInterrupt: after everything that ran has been ended.
     """
-    with files.exclusive(book.root, "run"), _interruptible(), _temporary(book.root) as folder:
+    with files.exclusive(book.root, "run"), _temporary(book.root) as folder:
         plan = _Plan(book, chapters, force)
         work = _Work(plan, folder, jobs or _processors(), limits or Limits.from_environment(),
                      display or Plain())
@@ -161,10 +159,9 @@ class _Work:
                             self._end(one)
                     time.sleep(TICK)
         finally:
-            ignoring = signal.signal(signal.SIGINT, signal.SIG_IGN)
-            for one in self.running.values():
-                one.kill()
-            signal.signal(signal.SIGINT, ignoring)
+            with files.undisturbed():
+                for one in self.running.values():
+                    one.kill()
 
     def _ready(self) -> Iterator[Chapter]:
         """Chapters that may start now: makers first, then those that took longest."""
@@ -218,24 +215,6 @@ def _temporary(root: Path) -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Let a request to terminate end the run as Ctrl-C does."""
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    import threading
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    old = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, old)
 
 
 def _processors() -> int:

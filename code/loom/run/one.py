@@ -77,7 +77,8 @@ class Run:
             task.write_text(json.dumps({
                 "notebook": str(self.room.notebook), "executed": str(self._executed),
                 "reports": str(self.room.reports), "chapter_limit": chapter_limit,
-                "cell_limit": cell_limit, "memory_limit": self.limits.memory}), encoding="utf-8")
+                "cell_limit": cell_limit, "memory_limit": self.limits.memory,
+                "runner": os.getpid()}), encoding="utf-8")
             with (self.room.reports / "log.txt").open("wb") as log:
                 self._started = time.monotonic()
                 self._process = subprocess.Popen(

@@ -29,10 +29,11 @@ class Watchman(threading.Thread):
         chapter_limit: seconds for all cells.
         cell_limit: seconds for one.
         memory_limit: bytes, for all processes of the chapter together.
+        runner: the process that waits for the chapter; without it, all ends.
     """
 
     def __init__(self, reports: Path, chapter_limit: float, cell_limit: float,
-                 memory_limit: int) -> None:
+                 memory_limit: int, runner: int) -> None:
         super().__init__(daemon=True)
         self.reports = reports
         self.chapter_limit = chapter_limit
@@ -41,13 +42,13 @@ class Watchman(threading.Thread):
         self.verdict: str | None = None  # "chapter", "cell" or "memory"
         self.peak = 0
         self.started: float | None = None  # when the first cell began
-        self.parent = os.getppid()
+        self.runner = runner
 
     def run(self) -> None:
         struck: float | None = None
         while True:
             time.sleep(TICK)
-            if os.getppid() != self.parent:
+            if os.getppid() != self.runner:
                 kill_descendants()
                 os._exit(1)
             if struck is None:
@@ -141,7 +142,8 @@ def main() -> None:
     from loom.run.environment import KERNEL
 
     notebook, reports = Path(task["notebook"]), Path(task["reports"])
-    watchman = Watchman(reports, task["chapter_limit"], task["cell_limit"], task["memory_limit"])
+    watchman = Watchman(reports, task["chapter_limit"], task["cell_limit"], task["memory_limit"],
+                        task["runner"])
     watchman.start()
     run = NotebookRun(notebook, int(task["chapter_limit"] + 2 * GRACE + 1), kernel=KERNEL)
     said: dict[str, Any] = {"failing": None, "summary": None}
