@@ -103,6 +103,7 @@ CELL = "\n```{code-cell} python\n"
     (HEADER + "\n:::{note}\nwords\n", 10, "`:::{note}` is never closed", "a line `:::`"),
     (HEADER + CELL + ": tangle: one.py\nx = 1\n```\n", 11, "not a cell option: `: tangle:",
      "without a space"),
+    (HEADER + CELL + ":tags: [long]\n\n```\n", 10, "a code cell without code", "remove the cell"),
     (HEADER + CELL + ":tangle: data/class.py\nx = 1\n```\n", 10, "`class` is a word of Python's",
      "call it `class_`"),
     (CHAPTER.replace("kernelspec:", "kernelspec: ["), 8, "the header is not valid YAML",

@@ -323,6 +323,9 @@ def _cell(path: Path, index: int, fence: int, content: str, section: Section,
         skipped += 1
     cell = Cell(index, fence, fence + 1 + skipped, "\n".join(lines[skipped:]).rstrip(),
                 options, section, path)
+    if not cell.source.strip():
+        problems.append(Problem(Place(path, fence), "a code cell without code",
+                                "write it, or remove the cell"))
     _check_target(cell, problems)
     return cell
 

@@ -18,18 +18,8 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup's stays
             signal.signal(number, _stop)
-    from loom.errors import LoomError
-
     try:
-        from loom.cli.author import app
-
-        app(prog_name="loom", standalone_mode=True)
-    except LoomError as error:
-        print(error, file=sys.stderr)
-        count = len(error.problems)
-        if count > 1:
-            print(f"{count} problems.", file=sys.stderr)
-        raise SystemExit(1) from None
+        _command()
     except (KeyboardInterrupt, SystemExit) as end:
         if isinstance(end, SystemExit) and end.code != 130:
             raise
@@ -38,6 +28,21 @@ def main() -> None:
         raise SystemExit(130) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1) from None
+
+
+def _command() -> None:
+    """Run what the arguments say; tell the problems that it finds."""
+    from loom.cli.author import app
+    from loom.errors import LoomError
+
+    try:
+        app(prog_name="loom", standalone_mode=True)
+    except LoomError as error:
+        print(error, file=sys.stderr)
+        count = len(error.problems)
+        if count > 1:
+            print(f"{count} problems.", file=sys.stderr)
         raise SystemExit(1) from None
 
 

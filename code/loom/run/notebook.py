@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from loom.book.chapter import Chapter
+from loom.errors import Problem
 from loom.run.keys import RUNNING_TAGS
+
+PRINTED = 100_000  # characters that a cell may print; some thirty pages
 
 
 def to_run(chapter: Chapter) -> Any:
@@ -65,11 +67,25 @@ def _joined(outputs: list[Any]) -> list[Any]:
             streams[output.name] = output
             joined.append(output)
     for output in streams.values():
-        output.text = re.sub(r"[^\n]*\r(?=[^\n])", "", output.text)
+        output.text = "\n".join(map(_overwritten, output.text.split("\n")))
     if len(streams) == 2:
         first, second = sorted(joined.index(output) for output in streams.values())
         joined[first], joined[second] = streams["stdout"], streams["stderr"]
     return joined
+
+
+def _overwritten(line: str) -> str:
+    """What a terminal still shows of a line that returned to its start, as progress bars do."""
+    return line[line.rstrip("\r").rfind("\r") + 1:]
+
+
+def verbose(chapter: Chapter, notebook: Any) -> list[Problem]:
+    """A problem for each cell that printed more than anyone would read."""
+    printed = [sum(len(output.text) for output in cell.outputs if output.output_type == "stream")
+               for cell in notebook.cells]
+    return [Problem(cell.place(), f"this cell printed {count:,} characters; at most {PRINTED:,} "
+                    "go into the book", "print a part, or a summary")
+            for cell, count in zip(chapter.cells, printed, strict=True) if count > PRINTED]
 
 
 def _renamed(text: str, paths: Mapping[str, str]) -> str:

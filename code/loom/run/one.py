@@ -18,7 +18,7 @@ from loom.errors import LoomError, Place, Problem
 from loom.files import told
 from loom.run.environment import Limits, Room
 from loom.run.keys import home
-from loom.run.notebook import differing, tidy, to_run
+from loom.run.notebook import differing, tidy, to_run, verbose
 from loom.run.package import Snapshots
 from loom.run.products import Bench, is_made, lacking
 from loom.run.report import Failure, Finder
@@ -121,9 +121,7 @@ class Run:
             failed = said["failing"] is not None or said["verdict"] or self._error_untold()
             problems = [self._failure(said).problem()] if failed \
                 else [*self._hidden_imports(), *self.bench.problems()]
-            if not problems:
-                self._keep()
-            return problems
+            return problems or self._keep()
         except LoomError as error:
             return error.problems
         finally:
@@ -148,7 +146,7 @@ class Run:
     def _error_untold(self) -> bool:
         """Whether a cell ended in an error that nbmake takes for none, such as SystemExit."""
         last = self.cell()
-        expected = [c for c in self.chapter.cells if c.source.strip()][last - 1].tags
+        expected = self.chapter.cells[last - 1].tags
         return (self.room.reports / f"error-{last}.json").is_file() \
             and "raises-exception" not in expected
 
@@ -179,21 +177,24 @@ class Run:
                         "named nowhere cannot make the outputs stale when it changes")
                 for name in sorted(loaded - known)]
 
-    def _keep(self) -> None:
+    def _keep(self) -> list[Problem]:
+        """Store the outputs, if they are fit for the book."""
         import nbformat
 
         notebook = nbformat.read(str(self._executed), as_version=4)  # type: ignore[no-untyped-call]
         tidy(notebook, self._names())
+        problems = verbose(self.chapter, notebook)
+        if problems:
+            return problems
         old = self.store.load(self.chapter)
         self.bench.publish()
         self.store.save(self.chapter, notebook, self.seconds)
-        if old is None:
-            return
-        for index in differing(self.chapter, old.notebook, notebook):
+        for index in differing(self.chapter, old.notebook, notebook) if old else ():
             cell = self.chapter.cells[index]
             self.differences.append(Problem(
                 cell.place(), f"cell {index + 1} gave another output than last time, from the "
                 "same code", "seed it, or tag it `varies` if its output depends on the machine"))
+        return []
 
     def _names(self) -> dict[str, str]:
         """What the folders of this run are called in the outputs, the longest first."""

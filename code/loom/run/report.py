@@ -18,6 +18,15 @@ from loom.run.environment import GIB, Limits
 
 AROUND = 6  # lines of the cell above and below the failing one
 SLOW = "on a slow machine, `LOOM_PATIENCE=10 loom run` waits longer"
+# What to do about an exception, by a part of what it says.
+REMEDIES = (
+    ("StdinNotImplementedError", "nobody is there to answer: write the value into the cell"),
+    ("SystemExit", "let the cell end by itself"),
+    ("ModuleNotFoundError", "mend the name; what the book is to use stands in pyproject.toml "
+                            "and requirements.lock"),
+    ("no network", ""),  # the message says it
+    ("", "mend the cell and run again"),
+)
 NOISE = ("[IPKernelApp] WARNING", "[NbClientApp]")  # said of every kernel
 Finder = Callable[[str, int], Place | None]  # module within the package, line → chapter's line
 
@@ -90,14 +99,14 @@ class Failure:
         if out_of_memory:
             return (f"{error}\n    out of memory: a chapter may take {memory}",
                     "make the experiment smaller")
-        return error, ""
+        return error, next(remedy for pattern, remedy in REMEDIES if pattern in error)
 
     def _cell(self) -> Cell | None:
         """The cell that was at work; None if none ever began."""
         number = 0
         with suppress(OSError, ValueError):
             number = json.loads((self.reports / "cell.json").read_text(encoding="utf-8"))
-        return ran(self.chapter)[number - 1] if number else None
+        return self.chapter.cells[number - 1] if number else None
 
     def _chain(self) -> list[dict[str, Any]]:
         """The exceptions, the one that ended the cell last."""
@@ -109,7 +118,7 @@ class Failure:
         return []
 
     def _file(self, cell: Cell) -> str:
-        return f"<cell {ran(self.chapter).index(cell) + 1}>"
+        return f"<cell {self.chapter.cells.index(cell) + 1}>"
 
     def _where(self, cell: Cell) -> str:
         number = f"chapter {self.chapter.number}" if self.chapter.number is not None \
@@ -135,7 +144,7 @@ class Failure:
     def _frame(self, file: str, line: int | None) -> str:
         """A frame's place, in the chapter wherever it is from there."""
         if file.startswith("<cell ") and line:
-            cell = ran(self.chapter)[int(file[6:-1]) - 1]
+            cell = self.chapter.cells[int(file[6:-1]) - 1]
             return str(cell.place(line))
         for folder in self.snapshots:
             if Path(file).is_relative_to(folder) and line:
@@ -164,11 +173,6 @@ class Failure:
         with suppress(OSError):
             return (self.reports / name).read_text(encoding="utf-8", errors="replace")
         return ""
-
-
-def ran(chapter: Chapter) -> list[Cell]:
-    """The cells that a kernel is given: all that are not empty."""
-    return [cell for cell in chapter.cells if cell.source.strip()]
 
 
 def _listing(cell: Cell, line: int | None) -> list[str]:

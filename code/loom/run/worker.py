@@ -18,6 +18,7 @@ from typing import Any
 
 TICK = 0.2  # seconds between two looks
 LAST = 20  # printed lines of a failing cell that its report shows
+WIDEST = 200  # columns of them
 GRACE = 5.0  # seconds from an interrupt to the kernel's end
 
 
@@ -131,7 +132,8 @@ def _report(reports: Path, **said: Any) -> None:
 def _printed(cell: Any) -> list[str]:
     """The last lines that a cell printed before it failed."""
     text = "".join(output.text for output in cell.outputs if output.output_type == "stream")
-    return text.rstrip().split("\n")[-LAST:] if text.strip() else []
+    lines = text.rstrip().split("\n")[-LAST:] if text.strip() else []
+    return [line if len(line) <= WIDEST else f"{line[:WIDEST]} …" for line in lines]
 
 
 def main() -> None:
