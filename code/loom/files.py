@@ -52,15 +52,20 @@ def exclusive(root: Path, what: str) -> Iterator[None]:
         lock.release()
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, exact: bool = False) -> str:
     """A text of the book's, whose lines end in ``\\n``.
+
+    Args:
+        path: the file.
+        exact: leave the ends of lines as they are.
 
     Raises:
         LoomError: it cannot be read, or is not UTF-8.
     """
     try:
         content = path.read_bytes()
-        return content.decode().replace("\r\n", "\n").replace("\r", "\n")
+        text = content.decode()
+        return text if exact else text.replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         raise fail(f"is not UTF-8: what is byte {content[error.start]:#04x} to mean?",
                    "save the file as UTF-8", path=path,
@@ -189,7 +194,10 @@ def told(error: OSError, path: Path) -> LoomError:
         errno.EDQUOT: "your disk quota is used up: free some space and run the command again",
         errno.EACCES: "you may not write here: check who owns the folder (`ls -ld`)",
         errno.EPERM: "you may not write here: check who owns the folder (`ls -ld`)",
+        errno.EEXIST: "something else has this name: move it away",
+        errno.ENOTDIR: "a file stands where a folder is to be: move it away",
         errno.EROFS: "the file system is read-only: work in a copy of the repository",
     }
     remedy = remedies.get(error.errno or 0, "nothing was changed; mend this and try again")
-    return LoomError(Problem(Place(path), f"cannot write: {error.strerror or error}", remedy))
+    what = f"cannot write: {error.strerror}" if error.errno else str(error)
+    return LoomError(Problem(Place(path), what, remedy))

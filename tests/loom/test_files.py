@@ -180,6 +180,16 @@ def test_two_commands_at_once(make_book: BookMaker) -> None:
     assert loom(book.root, "tangle").returncode == 0
 
 
+def test_a_module_that_cannot_be_read(make_book: BookMaker) -> None:
+    book = make_book({"01-one": CHAPTER})
+    assert loom(book.root, "tangle").returncode == 0
+    (book.package / "one.py").write_bytes(b"x = 1\ny = '\xe9'\n")
+    for command in ("tangle", "sync", "stats"):
+        done = loom(book.root, command)
+        assert done.returncode == 1 and "Traceback" not in done.stderr
+        assert "one.py:2: is not UTF-8" in done.stderr
+
+
 def test_the_lock_of_a_killed_command_is_free(make_book: BookMaker) -> None:
     book = make_book({"01-one": CHAPTER})
     code = ("import sys, time\nfrom pathlib import Path\nfrom loom.files import exclusive\n"

@@ -280,6 +280,12 @@ def test_a_configuration_that_is_not_yaml(root: Path) -> None:
         build(root, "html")
 
 
+def test_a_configuration_that_is_not_utf_8(root: Path) -> None:
+    (root / "_config.yml").write_bytes(b"title: A\nauthor: Ren\xe9\n")
+    with pytest.raises(LoomError, match=r"_config\.yml:2: is not UTF-8"):
+        build(root, "html")
+
+
 def test_a_configuration_that_jupyter_book_refuses(root: Path) -> None:
     (root / "_config.yml").write_text("title: [a, list]\n")
     with pytest.raises(LoomError, match="not a configuration"):
@@ -288,7 +294,7 @@ def test_a_configuration_that_jupyter_book_refuses(root: Path) -> None:
 
 def test_no_configuration(root: Path) -> None:
     (root / "_config.yml").unlink()
-    with pytest.raises(LoomError, match="no configuration"):
+    with pytest.raises(LoomError, match=r"_config\.yml: cannot be read: No such file"):
         build(root, "html")
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from loom.book.chapter import Cell, Chapter
 from loom.book.toc import Book
 from loom.errors import Place, Problem
+from loom.files import read_text
 
 COLUMNS = 76  # what a printed line holds
 LINES = 25  # of a cell
@@ -154,7 +155,7 @@ def _references(book: Book) -> Iterator[Problem]:
                               "a label names one thing in the whole book: choose another")
             places.setdefault(label, place)
     bibliography = book.root / "book" / "references.bib"
-    text = bibliography.read_text(encoding="utf-8") if bibliography.is_file() else ""
+    text = read_text(bibliography) if bibliography.is_file() else ""
     keys = Counter(_BIB_KEY.findall(text))
     for key, count in keys.items():
         if count > 1:

@@ -16,6 +16,7 @@ from loom.book.toc import PACKAGE
 from loom.errors import Place, Problem
 from loom.run.environment import GIB, Limits
 
+ENDS = 12  # calls that a long traceback shows, of the oldest and of the newest
 AROUND = 6  # lines of the cell above and below the failing one
 SLOW = "on a slow machine, `LOOM_PATIENCE=10 loom run` waits longer"
 # What to do about an exception, by a part of what it says.
@@ -131,7 +132,12 @@ class Failure:
     def _traceback(self, chain: list[dict[str, Any]]) -> list[str]:
         lines = []
         for one in chain:
-            for frame in one["frames"]:
+            frames = one["frames"]
+            for number, frame in enumerate(frames):
+                if ENDS <= number < len(frames) - ENDS:
+                    if number == ENDS:
+                        lines.append(f"      … {len(frames) - 2 * ENDS} more calls")
+                    continue
                 name = "" if frame["name"].startswith("<module") else f" in {frame['name']}"
                 lines.append(f"      {self._frame(frame['file'], frame['line'])}{name}")
                 if frame["text"].strip():

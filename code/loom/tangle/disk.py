@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from loom.book.toc import Book
 from loom.errors import LoomError, Place, Problem
-from loom.files import BUILD, write_all
+from loom.files import BUILD, read_text, write_all
 from loom.tangle.modules import Package
 
 
@@ -34,13 +34,13 @@ class Disk:
     def modules(self) -> dict[PurePosixPath, str]:
         """The modules that are there."""
         home = self.book.package
-        return {PurePosixPath(path.relative_to(home).as_posix()): _read(path)
+        return {PurePosixPath(path.relative_to(home).as_posix()): read_text(path, exact=True)
                 for path in sorted(home.rglob("*.py"))}
 
     def copy(self, module: PurePosixPath) -> str | None:
         """A module as loom last wrote it."""
         path = self.written / module
-        return _read(path) if path.is_file() else None
+        return read_text(path, exact=True) if path.is_file() else None
 
     def committed(self, module: PurePosixPath) -> str | None:
         """A module as git's last commit has it, None without git."""
@@ -63,11 +63,6 @@ class Disk:
         except (OSError, subprocess.CalledProcessError):
             return None
         return done.stdout
-
-
-def _read(path: Path) -> str:
-    with path.open(encoding="utf-8", newline="") as file:
-        return file.read()
 
 
 def write_package(book: Book, package: Package, force: bool = False,

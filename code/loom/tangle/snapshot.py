@@ -11,7 +11,7 @@ from pathlib import Path
 from loom.book.chapter import Chapter
 from loom.book.toc import PACKAGE, Book
 from loom.errors import fail
-from loom.files import write_all
+from loom.files import read_text, write_all
 from loom.tangle.imports import needed_names
 from loom.tangle.modules import Package, tangle
 
@@ -59,7 +59,7 @@ def chapter_tests(book: Book, chapter: Chapter) -> list[Path]:
     born = snapshot(book, chapter).born
     found = []
     for path in sorted((book.root / "tests" / PACKAGE).rglob("test_*.py")):
-        names = set(needed_names(path.read_text(encoding="utf-8")))
+        names = set(needed_names(read_text(path)))
         if names and all(name in born for name in names) \
                 and max(born[name].position for name in names) == chapter.position:
             found.append(path)

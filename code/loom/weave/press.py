@@ -116,15 +116,13 @@ def _configuration(root: Path) -> dict[str, Any]:
     from jupyter_book.config import get_final_config  # type: ignore[import-untyped]
 
     path = root / "_config.yml"
+    files.read_text(path)  # told if it cannot be
     try:
         config: dict[str, Any]
         config, _ = get_final_config(
             user_yaml=path, cli_config={"latex_individualpages": False},
             sourcedir=root, raise_on_invalid=True)
         config.pop("comments_config", None)  # of an extension that we do not load
-    except FileNotFoundError:
-        raise fail("there is no configuration", "restore it from the repository",
-                   path=path) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise fail(f"is not YAML: {getattr(error, 'problem', error)}", "mend the line",
