@@ -250,6 +250,52 @@ def test_numbers_are_those_of_sphinx(weave: Weave) -> None:
     assert "Section 1.2" in woven.text
 
 
+def _height(woven: Woven, words: str) -> tuple[int, float]:
+    """The page that words stand on, and how far from its foot."""
+    for number, page in enumerate(pypdfium2.PdfDocument(woven.pdf)):
+        text = page.get_textpage()
+        for n in range(text.count_rects()):
+            place = text.get_rect(n)
+            if words in text.get_text_bounded(*place):
+                return number, place[1]
+    raise AssertionError(f"no page says {words!r}")
+
+
+@pytest.mark.parametrize("lines", [6, 14])
+def test_a_figure_with_room_stands_where_it_is_written(weave: Weave, lines: int) -> None:
+    code = "\n".join(f"step({n})" for n in range(lines))
+    woven = weave(f"# One\n\n```\n{code}\n```\n\n```{{figure}} pixel.svg\n:alt: x\n\nSeen.\n```\n\n"
+                  "Afterwards.\n")
+    shown = [_height(woven, words) for words in (f"step({lines - 1})", "Seen.", "Afterwards.")]
+    assert {page for page, _ in shown} == {shown[0][0]}
+    assert [y for _, y in shown] == sorted((y for _, y in shown), reverse=True)
+
+
+def test_a_figure_without_room_heads_the_next_page_and_text_goes_on(weave: Weave) -> None:
+    filler = "\n\n".join(f"Paragraph {n}." for n in range(27))
+    figure = ("```{figure} pixel.svg\n:alt: x\n:height: 40px\n\n"
+              + "Seen. " + "A caption of many words. " * 40 + "\n```")
+    woven = weave(f"# One\n\n{filler}\n\n{figure}\n\nAfterwards.\n\n"
+                  + "\n\n".join(f"Then {n}." for n in range(12)))
+    before, seen, after = (_height(woven, words)[0]
+                           for words in ("Paragraph 26.", "Seen.", "Afterwards."))
+    assert (seen, after) == (before + 1, before)
+    assert _height(woven, "Seen.")[1] > _height(woven, "Then 11.")[1]
+    assert _height(woven, "Then 11.")[0] == seen
+
+
+def test_a_short_paragraph_stays_with_the_formula_it_ends_in(weave: Weave) -> None:
+    pages = set()
+    for lines in range(27, 33):
+        filler = "\n\n".join(f"Paragraph {n}." for n in range(lines))
+        woven = weave(f"# One\n\n{filler}\n\nBy the rule\n\n$$\nx = \\text{{quotient}}\n$$\n",
+                      out=f"out-{lines}")
+        said = _height(woven, "By the rule")[0]
+        assert said == _height(woven, "quotient")[0]
+        pages.add(said - _height(woven, "Paragraph 0.")[0])
+    assert pages == {0, 1}
+
+
 def test_a_reference_to_another_page_carries_its_number(weave: Weave) -> None:
     filler = "\n\n".join(f"Paragraph {n} of many words that fill a line or two of the page, "
                          "and then some." for n in range(60))

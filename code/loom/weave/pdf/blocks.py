@@ -13,6 +13,7 @@ ADMONITIONS = {
     "hint": "Hint", "important": "Important", "note": "Note", "tip": "Tip",
     "warning": "Warning", "seealso": "See also",
 }
+LEAD = 240  # characters of a paragraph that goes to the next page with its formula
 
 
 class Blocks(Writer):
@@ -97,9 +98,12 @@ class Blocks(Writer):
     def visit_paragraph(self, node: nodes.paragraph) -> None:
         self.anchor(node)
         waiting = self.flush()
-        source = self.inner(node).strip()
-        if source or waiting:
-            self.block(node, waiting + source)
+        source = waiting + self.inner(node).strip()
+        if source and leads_to_formula(node):
+            indented = "true" if isinstance(beside(node, -1), nodes.paragraph) else "false"
+            source = f"#leads({indented})[{source}]"
+        if source:
+            self.block(node, source)
         raise nodes.SkipNode
 
     def visit_bullet_list(self, node: nodes.bullet_list) -> None:
@@ -237,3 +241,16 @@ class Blocks(Writer):
 
     def visit_system_message(self, node: nodes.system_message) -> None:
         raise self.problem(node, node.astext(), "mend the markup")
+
+
+def beside(node: nodes.Element, step: int) -> nodes.Node | None:
+    """What is shown before (-1) or after (1) a node, labels passed over."""
+    siblings = [child for child in node.parent.children
+                if child is node or not isinstance(child, nodes.Invisible)]
+    at = siblings.index(node) + step
+    return siblings[at] if 0 <= at < len(siblings) else None
+
+
+def leads_to_formula(node: nodes.Element) -> bool:
+    """Whether a paragraph of up to some three lines goes on in a formula below it."""
+    return isinstance(beside(node, 1), nodes.math_block) and len(node.astext()) <= LEAD
