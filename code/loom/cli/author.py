@@ -12,14 +12,14 @@ import typer
 
 app = typer.Typer(
     name="loom", no_args_is_help=True, add_completion=False,
-    pretty_exceptions_enable=False,
+    pretty_exceptions_enable=False, rich_markup_mode=None,
     help="From chapters to a tested package, an HTML book and a PDF book.",
 )
 
 
 @app.command()
 def lint() -> None:
-    """Check the chapters' rules: what fits, what is described, what leads somewhere."""
+    """Check the chapters' rules. What fits, what is described, what leads somewhere."""
     from loom.book.lint import lint as find_problems
     from loom.book.toc import read_book
     from loom.errors import LoomError
@@ -35,7 +35,7 @@ def lint() -> None:
 def stats(
     root: Annotated[Path | None, typer.Option(help="The book's folder, if not this one.")] = None,
 ) -> None:
-    """Print the book in numbers: cells, tangled lines, drift, duplicate definitions."""
+    """Print the book in numbers. Cells, tangled lines, drift, duplicate definitions."""
     from loom.book.toc import read_book
     from loom.tangle.stats import statistics
 
@@ -49,7 +49,7 @@ def weave(
     jobs: Annotated[int, typer.Option(
         "--jobs", "-j", min=1, help="Processes for many chapters.")] = 1,
 ) -> None:
-    """Build the book as HTML, PDF, EPUB (HTML if nothing is said)."""
+    """Build the book as HTML, PDF or EPUB. HTML if nothing is said."""
     from loom.book.toc import find_root
     from loom.weave.build import build
 
@@ -68,7 +68,7 @@ def run(
     force: Annotated[bool, typer.Option(help="Run what is up to date too, and compare.")] = False,
     check: Annotated[bool, typer.Option(help="Run nothing; fail if something has to.")] = False,
 ) -> None:
-    """Run the chapters that have changed, each once; keep their outputs for the book."""
+    """Run the chapters that have changed. Each once; their outputs are kept for the book."""
     from loom.book.toc import read_book
     from loom.errors import LoomError
 
@@ -160,7 +160,7 @@ def sync() -> None:
 def where(
     place: str = typer.Argument(metavar="FILE:LINE", help="A line of a chapter or a module."),
 ) -> None:
-    """Say which line of the book a line of the package comes from, or the reverse."""
+    """Tell where a line comes from. From module to chapter, or the reverse."""
     from pathlib import Path
 
     from loom.book.toc import read_book
@@ -182,7 +182,7 @@ def test(
     package: str = typer.Option(None, "--package", metavar="DIR",
                                 help="The folder of a scratchlm that you typed in."),
 ) -> None:
-    """Run a chapter's tests, on the book's own code as of that chapter or on yours."""
+    """Run a chapter's tests. On the book's code as of that chapter, or on yours."""
     from pathlib import Path
 
     from loom.book.toc import read_book
