@@ -191,11 +191,17 @@ See {numref}`fig-nowhere` and {ref}`nothing`.
 {whatrole}`of`
 
 See {eq}`eq-nothing`.
+
+#### Deep
+
+```{list-table}
+- one level
+```
 """})
     with pytest.raises(LoomError) as raised:
         build(root, "html")
     lines = {"nobody1900": 14, "fig-nowhere": 16, "nothing": 16, "missing.png": 18,
-             "unheard-of": 26, "whatrole": 29, "eq-nothing": 31}
+             "unheard-of": 26, "whatrole": 29, "eq-nothing": 31, "header level": 33, "list-table": 35}
     for word, line in lines.items():
         found = [p for p in raised.value.problems if word in p.what]
         assert found, f"nothing said of {word}"

@@ -198,8 +198,9 @@ def _parse(path: Path, position: int, number: int | None, part: str | None,
             fences.append((first + 1, end, kind))
             if not token.level and not _is_closed(lines[first:end], token.markup):
                 problems.append(Problem(
-                    Place(path, first + 1), f"`{token.markup}{kind}` is never closed",
-                    f"end it with a line `{token.markup}`; it swallows the rest of the chapter"))
+                    Place(path, first + 1),
+                    f"{token.markup}{kind} is never closed, and swallows the rest of the chapter",
+                    f"end it with a line that holds only {token.markup}"))
             section = sections[-1] if sections else Section(path.stem, 1, 1, None)
             if kind.startswith("{code-cell}"):
                 if token.level:
@@ -212,6 +213,10 @@ def _parse(path: Path, position: int, number: int | None, part: str | None,
         if token.type not in ("myst_target", "heading_open") and token.level == 0 \
                 and token.type.endswith("_open"):
             label = None
+    if not problems and (not sections or sections[0].level != 1):
+        problems.append(Problem(
+            Place(path, sections[0].line if sections else 1), "the chapter has no title",
+            "open its text with a line `# Title`"))
     if cells and "kernelspec" not in header and not problems:
         problems.append(Problem(
             Place(path, 1), "has code cells but no notebook header",

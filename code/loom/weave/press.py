@@ -31,10 +31,12 @@ REMEDIES = (
      "add the file or mend its path, which is relative to the chapter"),
     (r"unknown directive|unknown interpreted text role|no role entry",
      "mend its name; the names in use are those of MyST and Jupyter Book"),
-    (r"consecutive headings|heading", "let headings go down one level at a time"),
+    (r"header level|heading", "let headings go down one level at a time"),
     (r"lexing literal_block|could not lex", "give the block the language that it is in, or `text`"),
     (r"No space left", "the disk is full: free some space and weave again"),
     (r"bibtex|citation", "see book/references.bib"),
+    (r"file not found", "add the file or mend its path, which is relative to the chapter"),
+    (r"", "mend the line; MyST's documentation shows the form"),
 )
 
 # Templates and static files are made for the theme of the HTML.
