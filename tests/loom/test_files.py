@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -204,24 +205,66 @@ def test_the_lock_of_a_killed_command_is_free(make_book: BookMaker) -> None:
     assert loom(book.root, "tangle").returncode == 0
 
 
-def test_control_c_on_the_command_line(make_book: BookMaker) -> None:
-    book = make_book({"01-one": CHAPTER})
-    code = ("import loom.tangle.disk as disk, time\n"
-            "def slow(*a, **k):\n    print('in', flush=True)\n    time.sleep(60)\n"
-            "disk.write_package = slow\n"
-            "import sys; sys.argv = ['loom', 'tangle']\nfrom loom.cli import main; main()")
-    import signal
-
+def stops_while(book: Book, patch: str, stop: signal.Signals) -> str:
+    """What `loom tangle` says that is asked to stop while something is slow."""
+    code = (f"import time\n{patch}\nimport sys; sys.argv = ['loom', 'tangle']\n"
+            "from loom.cli import main; main()")
     running = subprocess.Popen([sys.executable, "-c", code], cwd=book.root, text=True,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert running.stdout is not None and running.stdout.readline() == "in\n"
     time.sleep(0.1)
-    running.send_signal(signal.SIGINT)
+    running.send_signal(stop)
     _, said = running.communicate(timeout=20)
     assert running.returncode == 130
+    return said
+
+
+def test_control_c_on_the_command_line(make_book: BookMaker) -> None:
+    book = make_book({"01-one": CHAPTER})
+    slow = ("import loom.tangle.disk as disk\n"
+            "def slow(*a, **k):\n    print('in', flush=True)\n    time.sleep(60)\n"
+            "disk.write_package = slow")
+    said = stops_while(book, slow, signal.SIGINT)
     assert "Stopped" in said and "Traceback" not in said
     assert not book.package.exists()
     assert loom(book.root, "tangle").returncode == 0
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_request_to_stop_between_two_renames_waits(make_book: BookMaker,
+                                                     stop: signal.Signals) -> None:
+    book = make_book({"01-one": CHAPTER})
+    slow = ("import os\nreplace = os.replace\n"
+            "def slow(*a):\n    print('in', flush=True)\n    time.sleep(0.4)\n    replace(*a)\n"
+            "os.replace = slow")
+    said = stops_while(book, slow, stop)
+    assert "Stopped" in said and "Traceback" not in said
+    assert loom(book.root, "tangle", "--check").returncode == 0  # all of it was written
+
+
+# The machine
+
+
+OLD = """import nox, runpy, sys
+from collections import namedtuple
+Version = namedtuple("Version", "major minor micro releaselevel serial")
+sys.version_info, sys.version = Version(3, 9, 2, "final", 0), "3.9.2 (default)"
+"""
+
+
+def test_a_python_too_old(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", f"{OLD}from loom.cli import main; main()"],
+                          cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr == ("loom needs Python 3.11 or newer; this is 3.9.2.\n"
+                           "    → install a newer Python, then `python3 -m venv .venv` again\n")
+    noxfile = Path(__file__).parents[2] / "noxfile.py"
+    session = ("class Session:\n    def error(self, what): sys.exit(what)\n"
+               f"runpy.run_path({str(noxfile)!r})['ready'](Session())")
+    done = subprocess.run([sys.executable, "-c", OLD + session], cwd=tmp_path,
+                          capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Python 3.11 or newer is needed; this is 3.9.2. Install one, then:" in done.stderr
 
 
 # What loom may overwrite and delete

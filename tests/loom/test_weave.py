@@ -201,7 +201,8 @@ See {eq}`eq-nothing`.
     with pytest.raises(LoomError) as raised:
         build(root, "html")
     lines = {"nobody1900": 14, "fig-nowhere": 16, "nothing": 16, "missing.png": 18,
-             "unheard-of": 26, "whatrole": 29, "eq-nothing": 31, "header level": 33, "list-table": 35}
+             "unheard-of": 26, "whatrole": 29, "eq-nothing": 31, "header level": 33,
+             "list-table": 35}
     for word, line in lines.items():
         found = [p for p in raised.value.problems if word in p.what]
         assert found, f"nothing said of {word}"

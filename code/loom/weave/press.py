@@ -179,7 +179,7 @@ def _order(problem: Problem) -> tuple[str, int, str]:
 
 
 def _file_of(error: OSError, otherwise: Path) -> Path:
-    return Path(str(error.filename)) if error.filename else otherwise
+    return Path(str(error.filename2 or error.filename or otherwise))  # 2: where a copy goes
 
 
 def _sphinx_failed(error: Exception, root: Path) -> LoomError:

@@ -144,7 +144,7 @@ class Inline(Writer):
         except FormulaError as error:
             raise self.problem(
                 node, f"the formula `{' '.join(tex.split())[:60]}` does not convert: {error}",
-                "write it with the commands listed in loom/weave/symbols.py") from None
+                "write it with the commands listed in loom/weave/pdf/symbols.py") from None
         self.seen("math", source, node)
         return text.string(" ".join(tex.split())), source.strip()
 
