@@ -38,10 +38,9 @@ def exclusive(root: Path, what: str) -> Iterator[None]:
         with suppress(OSError):
             who = holder.read_text(encoding="utf-8")
             raise fail(f"`{who}` is at work in this tree",
-                       "wait until it ends, or stop it, then try again",
-                       path=root) from None
+                       "wait until it ends, or stop it, then try again") from None
         raise fail("another loom command is at work in this tree",
-                   "wait until it ends, or stop it, then try again", path=root) from None
+                   "wait until it ends, or stop it, then try again") from None
     except OSError as error:
         raise told(error, path) from error
     try:

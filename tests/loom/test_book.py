@@ -107,6 +107,7 @@ CELL = "\n```{code-cell} python\n"
     (HEADER + CELL + ": tangle: one.py\nx = 1\n```\n", 11, "not a cell option: `: tangle:",
      "without a space"),
     (HEADER + CELL + ":tags: [long]\n\n```\n", 10, "a code cell without code", "remove the cell"),
+    (HEADER + CELL.replace("python", "r") + "x = 1\n```\n", 10, "a code cell in `r`", "`python`"),
     (HEADER + CELL + ":tangle: data/class.py\nx = 1\n```\n", 10, "`class` is a word of Python's",
      "call it `class_`"),
     (CHAPTER.replace("kernelspec:", "kernelspec: ["), 8, "the header is not valid YAML",

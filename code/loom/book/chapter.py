@@ -203,6 +203,11 @@ def _parse(path: Path, position: int, number: int | None, part: str | None,
                     f"end it with a line that holds only {token.markup}"))
             section = sections[-1] if sections else Section(path.stem, 1, 1, None)
             if kind.startswith("{code-cell}"):
+                language = kind.removeprefix("{code-cell}").strip()
+                if language not in ("", "python", "python3", "ipython3"):
+                    problems.append(Problem(
+                        Place(path, first + 1), f"a code cell in `{language}`",
+                        "write `python`, or make it a code block: the kernel speaks Python"))
                 if token.level:
                     problems.append(Problem(
                         Place(path, first + 1), "a code cell inside a list or a quotation",
