@@ -61,7 +61,7 @@ def _tokens(lexer: Any, code: str) -> Iterator[tuple[str, str]]:
     """Kinds and texts; neighbors of one kind are one."""
     last, text = "", ""
     for token, value in lexer.get_tokens(code):
-        kind = _kind(str(token))
+        kind = _kind(token)
         if kind == last:
             text += value
             continue
@@ -73,6 +73,7 @@ def _tokens(lexer: Any, code: str) -> Iterator[tuple[str, str]]:
 
 
 @lru_cache(maxsize=512)
-def _kind(token: str) -> str:
+def _kind(token: Any) -> str:
+    told = str(token)
     return next((kind for name, kind in KINDS
-                 if token == name or token.startswith(name + ".")), "")
+                 if told == name or told.startswith(name + ".")), "")

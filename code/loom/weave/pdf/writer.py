@@ -24,6 +24,7 @@ class Writer(SphinxTranslator):
     def __init__(self, document: nodes.document, builder: TypstBuilder) -> None:
         super().__init__(document, builder)
         self.docname = builder.current_docname
+        self.path = Path(builder.env.doc2path(self.docname))
         self.stack: list[list[str]] = [[]]
         self.anchors: list[str] = []  # labels that wait for something to stand on
         self.notes: list[str] = []  # margin notes that wait for their paragraph
@@ -77,8 +78,7 @@ class Writer(SphinxTranslator):
         while at is not None and line is None:
             line = at.line
             at = at.parent
-        path = Path(self.builder.env.doc2path(self.docname))
-        return Place(path, line)
+        return Place(self.path, line)
 
     def problem(self, node: nodes.Node, what: str, remedy: str) -> LoomError:
         return LoomError(Problem(self.place(node), what, remedy))
