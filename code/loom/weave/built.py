@@ -94,7 +94,8 @@ def additions(package: Package, before: Package, chapter: Chapter) -> list[Addit
     shown: list[Definition] = []
     for d in sorted(package.definitions, key=lambda d: (str(d.module), d.first)):
         owner = d.name.rpartition(".")[0]
-        quiet = d.name.endswith("__") or not purposes[d.module].get(d.name)
+        quiet = d.name.endswith("__") or d.kind == "constant" \
+            or not purposes[d.module].get(d.name)
         told = any(s.module == d.module and s.name == owner for s in shown)
         if d.chapter.path == chapter.path and not _is_private(d.name) and not (quiet and told):
             shown.append(d)
