@@ -69,6 +69,7 @@ def test_a_good_chapter_has_no_problems(tmp_path: Path) -> None:
     (("{eq}`eq-one`", "{eq}`eq-two`"), 14, "the reference `eq-two` leads nowhere"),
     (("{cite}`shannon1948`", "{cite}`shannon1848`"), 14, "the citation `shannon1848` leads now"),
     (("Some text", "In this chapter we will see text"), 14, "`In this chapter we will` praises"),
+    (("Some text", "Some text[^note]"), 14, "the footnote `[^note]` is not written"),
     (("Some text", "Some powerful text"), 14, "`powerful` praises"),
     (("Some text", "Some " + "long " * 41 + "text"), 14, "a sentence of"),
 ])
@@ -79,6 +80,11 @@ def test_what_is_wrong_is_named_with_its_line(
     found = problems(tmp_path, GOOD.replace(*change))
     assert len(found) == 1, found
     assert f"01-chapter.md:{line}: " in found[0] and says in found[0] and "→" in found[0]
+
+
+def test_a_written_footnote_is_no_problem(tmp_path: Path) -> None:
+    assert problems(tmp_path, GOOD.replace("Some text", "A call[^n], `[^code]`")
+                    + "\n[^n]: A note.\n") == []
 
 
 def test_a_label_names_one_thing_in_the_whole_book(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def lint(book: Book) -> list[Problem]:
     problems += _references(book)
     for chapter in book.chapters:
         problems += _prose(chapter)
+        problems += _footnotes(chapter)
         for cell in chapter.cells:
             problems += _cell(cell)
     return problems
@@ -123,6 +124,17 @@ def _prose(chapter: Chapter) -> Iterator[Problem]:
                 yield Problem(Place(chapter.path, n),
                               f"a sentence of {words} words: “{sentence.strip()[:40]}…”",
                               "cut it in two")
+
+
+def _footnotes(chapter: Chapter) -> Iterator[Problem]:
+    """Footnotes that are called and not written: MyST prints the call as text."""
+    lines = list(_text_lines(chapter))
+    written = {match[1] for _, line in lines if (match := re.match(r"\[\^([^\]]+)\]:", line))}
+    for n, line in lines:
+        for name in re.findall(r"\[\^([^\]]+)\](?!:)", re.sub(r"`[^`]*`|\$[^$]*\$", "", line)):
+            if name not in written:
+                yield Problem(Place(chapter.path, n), f"the footnote `[^{name}]` is not written",
+                              f"add a paragraph `[^{name}]: …`, or drop the call")
 
 
 def _text_lines(chapter: Chapter) -> Iterator[tuple[int, str]]:
