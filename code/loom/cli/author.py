@@ -153,7 +153,8 @@ def sync() -> None:
         carried = carry(book)
     for one in carried:
         typer.echo(f"{one.place}: {one.name} ({one.module})")
-    typer.echo(f"{len(carried)} edits carried" if carried else "nothing to carry")
+    count = len(carried)
+    typer.echo(f"{count} edit{'s' * (count > 1)} carried" if count else "nothing to carry")
 
 
 @app.command()
