@@ -62,37 +62,36 @@ def loom(session: nox.Session, *arguments: str) -> None:
     session.run(str(BIN / "loom"), *arguments, external=True)
 
 
-@nox.session
-def book(session: nox.Session) -> None:
-    """The HTML and the PDF of the whole book."""
+def woven(session: nox.Session, *kinds: str) -> None:
+    """Check the package, run what is out of date, build these forms of the book."""
     ready(session)
     loom(session, "tangle", "--check")
     loom(session, "run")
-    loom(session, "weave", "html", "pdf")
+    loom(session, "weave", *kinds)
+
+
+@nox.session
+def book(session: nox.Session) -> None:
+    """The HTML and the PDF of the whole book."""
+    woven(session, "html", "pdf")
 
 
 @nox.session
 def html(session: nox.Session) -> None:
     """The HTML book."""
-    ready(session)
-    loom(session, "run")
-    loom(session, "weave", "html")
+    woven(session, "html")
 
 
 @nox.session
 def pdf(session: nox.Session) -> None:
     """The PDF book."""
-    ready(session)
-    loom(session, "run")
-    loom(session, "weave", "pdf")
+    woven(session, "pdf")
 
 
 @nox.session
 def epub(session: nox.Session) -> None:
     """The EPUB book."""
-    ready(session)
-    loom(session, "run")
-    loom(session, "weave", "epub")
+    woven(session, "epub")
 
 
 @nox.session

@@ -129,13 +129,20 @@ def cross_entropy(logits: Tensor, targets: ArrayLike) -> Tensor:
     Raises:
         ValueError: the shapes do not fit, or a target is out of range.
     """
-    ids = _checked_ids(targets, logits.shape[-1])
-    if ids.shape != logits.shape[:-1]:
-        raise ValueError(f"targets of shape {ids.shape} for logits of "
-                         f"shape {logits.shape}: want {logits.shape[:-1]}")
+    ids = _checked_targets(targets, logits.shape)
     rows = logits.reshape(ids.size, logits.shape[-1])
     right = rows[np.arange(ids.size), ids.ravel()]
     return (rows.logsumexp(axis=-1) - right).mean()
+
+
+def _checked_targets(targets: ArrayLike, shape: tuple[int, ...]
+                     ) -> NDArray[np.integer[Any]]:
+    """One id below V for every row of logits of a shape (..., V)."""
+    ids = _checked_ids(targets, shape[-1])
+    if ids.shape != shape[:-1]:
+        raise ValueError(f"targets of shape {ids.shape} for logits of "
+                         f"shape {shape}: want {shape[:-1]}")
+    return ids
 
 
 # § sec-sgd
@@ -218,10 +225,7 @@ def softmax_cross_entropy_backward(logits: Array,
     Raises:
         ValueError: the shapes do not fit, or a target is out of range.
     """
-    ids = _checked_ids(targets, logits.shape[-1])
-    if ids.shape != logits.shape[:-1]:
-        raise ValueError(f"targets of shape {ids.shape} for logits of "
-                         f"shape {logits.shape}: want {logits.shape[:-1]}")
+    ids = _checked_targets(targets, logits.shape)
     rows = _softmax(logits).reshape(-1, logits.shape[-1])
     rows[np.arange(len(rows)), ids.ravel()] -= 1
     gradient: Array = rows.reshape(logits.shape) / ids.size
