@@ -33,9 +33,12 @@ def main() -> None:
 
 def _command() -> None:
     """Run what the arguments say; tell the problems that it finds."""
+    from loom.cli import learner, teacher
     from loom.cli.author import app
     from loom.errors import LoomError
 
+    app.add_typer(learner.app)  # without a name of its own: its commands are loom's
+    app.add_typer(teacher.app)
     try:
         app(prog_name="loom", standalone_mode=True)
     except LoomError as error:
