@@ -1,0 +1,325 @@
+"""From a directive and the cells below it to one exercise, every mistake told."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from loom.book.chapter import Cell, Chapter
+from loom.errors import Place, Problem
+from loom.exercise import rules
+from loom.exercise.directives import REQUIRED, Directive
+from loom.exercise.model import Code, Exercise, Mutant
+from loom.exercise.near import nearest
+from loom.exercise.regions import take_apart
+
+TAGS = ("ex-answer", "ex-cases", "ex-wrong", "ex-mutants", "ex-accept")
+ONCE = ("ex-answer", "ex-cases")
+ID = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+LEVELS = {"1": "a warm-up", "2": "an ordinary one", "3": "a hard one", "4": "an evening"}
+LONGEST = 600  # minutes
+
+
+class Maker:
+    """Makes one exercise; what is wrong with it ends up in ``problems``.
+
+    Args:
+        directive: the statement.
+        more: the hints and solutions that follow it.
+        cells: the cells that belong to it.
+        chapter: the chapter that it belongs to.
+        number: its place in the file, from 1.
+        path: the file.
+    """
+
+    def __init__(self, directive: Directive, more: Sequence[Directive], cells: Sequence[Cell],
+                 chapter: Chapter, number: int, path: Path) -> None:
+        self.directive = directive
+        self.more = more
+        self.cells = cells
+        self.chapter = chapter
+        self.number = number
+        self.path = path
+        self.problems: list[Problem] = []
+
+    def problem(self, line: int | None, what: str, remedy: str) -> None:
+        self.problems.append(Problem(Place(self.path, line), what, remedy))
+
+    def make(self) -> Exercise | None:
+        """The exercise; None if it lacks a part without which there is none."""
+        options = self._options()
+        by_tag = self._sort_cells()
+        hints = self._texts("exercise-hint")
+        if len(hints) < 2:
+            self.problem(self.directive.line, f"{len(hints) or 'no'} hint{'s' * (not hints)}",
+                         "write two or three `:::{exercise-hint}`: where to look, the idea, "
+                         "almost the code")
+        remarks = self._texts("exercise-solution")
+        if not (by_tag["ex-answer"] and by_tag["ex-cases"]):
+            return None
+        answer, cases = by_tag["ex-answer"][0], by_tag["ex-cases"][0]
+        parts, flaws = take_apart(answer.source)
+        for flaw in flaws:
+            self.problems.append(Problem(answer.place(flaw.line), flaw.what, flaw.remedy))
+        tree = self._parse(answer.source, answer)
+        if not flaws:
+            self._parse(parts.stub, answer)
+        cases_tree = self._parse(cases.source, cases)
+        if tree is None or cases_tree is None:
+            self._parse_all(by_tag)
+            return None
+        self._imports(tree, answer, options)
+        names = rules.defined(tree)
+        asked = rules.asked(tree, parts.regions)
+        if not names:
+            self.problem(answer.line, "the answer defines nothing public",
+                         "define the function or class that the cases call")
+        if not rules.has_example(tree):
+            self.problem(answer.line, "no docstring of the answer cell shows an example",
+                         "add a worked example to the docstring: `>>> call` and what it gives")
+        known = rules.cases(cases_tree, cases.place(), names, self.problems)
+        mutants, equivalents = self._mutants(by_tag["ex-mutants"], parts.solution, known)
+        wrong = [code for cell in by_tag["ex-wrong"]
+                 if (code := self._named(cell, asked, known, options, is_wrong=True))]
+        accepted = [code for cell in by_tag["ex-accept"]
+                    if (code := self._named(cell, asked, known, options, is_wrong=False))]
+        wrong += self._applied(mutants, parts.solution)
+        self._twice(accepted, wrong)
+        if not options:
+            return None
+        return Exercise(
+            id=options["id"], title=self.directive.argument, chapter=self.chapter.name,
+            chapter_number=self.chapter.number or 0, number=self.number,
+            minutes=int(options["minutes"]), level=int(options["level"]),
+            section=options["section"], libraries=_libraries(options),
+            package=options.get("package"), statement=self.directive.text,
+            statement_line=self.directive.text_line, stub=parts.stub, solution=parts.solution,
+            answer_line=answer.line, names=names, asked=asked, hints=hints,
+            cases=Code("cases", cases.source, cases.line), accepted=tuple(accepted),
+            wrong=tuple(wrong), mutants=tuple(mutants), equivalents=tuple(equivalents),
+            remarks="\n\n".join(remarks), path=self.path, line=self.directive.line)
+
+    # -- the directive ------------------------------------------------------
+
+    def _options(self) -> dict[str, str]:
+        """The options' values; empty if one of them is wrong."""
+        before = len(self.problems)
+        found = {key: value for key, (value, _) in self.directive.options.items()}
+        line = {key: at for key, (_, at) in self.directive.options.items()}
+        at = self.directive.line
+        if not self.directive.argument:
+            self.problem(at, "an exercise without a title", "write it behind `{exercise}`")
+        if not self.directive.text.strip():
+            self.problem(at, "an exercise without a statement",
+                         "say what is given, what to write, the shapes, what “done” means")
+        for key in REQUIRED:
+            if not found.get(key):
+                self.problem(line.get(key, at), f"`:{key}:` is missing" if key not in found
+                             else f"`:{key}:` says nothing", f"add `:{key}: …` below the title")
+        if found.get("id") and not ID.fullmatch(found["id"]):
+            self.problem(line["id"], f"`{found['id']}` is not an id",
+                         "small letters, digits and single hyphens, such as `masked-softmax`")
+        if found.get("level") and found["level"] not in LEVELS:
+            self.problem(line["level"], f"`:level: {found['level']}` is no level",
+                         ", ".join(f"{n} ({what})" for n, what in LEVELS.items()))
+        minutes = found.get("minutes", "")
+        if minutes and not (re.fullmatch(r"[0-9]{1,3}", minutes) and 0 < int(minutes) <= LONGEST):
+            self.problem(line["minutes"], f"`:minutes: {minutes}` is no time",
+                         f"a whole number of minutes, from 1 to {LONGEST}")
+        labels = [s.label for s in self.chapter.sections if s.label]
+        if found.get("section") and found["section"] not in labels:
+            self.problem(line["section"], f"{self.chapter.name} has no section "
+                         f"`{found['section']}`", nearest(found["section"], labels))
+        for library in _words(found.get("libraries", "")):
+            if library not in rules.LIBRARIES:
+                self.problem(line["libraries"], f"`{library}` is not a library of the book",
+                             f"the libraries are {', '.join(rules.LIBRARIES)}")
+        return found if len(self.problems) == before else {}
+
+    def _texts(self, name: str) -> tuple[str, ...]:
+        found = []
+        for directive in self.more:
+            if directive.name != name:
+                continue
+            text = "\n\n".join(filter(None, [directive.argument, directive.text])).strip()
+            if not text:
+                self.problem(directive.line, f"an empty `{{{name}}}`", "write it, or remove it")
+            else:
+                found.append(text)
+        return tuple(found)
+
+    # -- the cells ----------------------------------------------------------
+
+    def _sort_cells(self) -> dict[str, list[Cell]]:
+        by_tag: dict[str, list[Cell]] = {tag: [] for tag in TAGS}
+        for cell in self.cells:
+            kinds = sorted(cell.tags & set(TAGS))
+            if len(kinds) != 1:
+                what = f"a cell with the tags {' and '.join(kinds)}" if kinds \
+                    else "a cell that does not say what it is"
+                self.problem(cell.fence, what, f"give it one of the tags {', '.join(TAGS)}")
+            else:
+                by_tag[kinds[0]].append(cell)
+            for tag in sorted(cell.tags):
+                if tag.startswith("ex-") and tag not in TAGS:
+                    self.problem(cell.fence, f"unknown tag `{tag}`", nearest(tag, TAGS))
+            if cell.target:
+                self.problem(cell.fence, "a cell of an exercise that is tangled",
+                             "drop `:tangle:`: only chapters make the package")
+        for tag in ONCE:
+            if not by_tag[tag]:
+                self.problem(self.directive.line, f"no cell with the tag `{tag}`",
+                             "add it: the reference solution, with its marks"
+                             if tag == "ex-answer" else "add it: the calls of `case(…)`")
+            for cell in by_tag[tag][1:]:
+                self.problem(cell.fence, f"a second cell with the tag `{tag}`",
+                             f"join it to the first, at line {by_tag[tag][0].fence}")
+        return by_tag
+
+    def _parse(self, source: str, cell: Cell) -> ast.Module | None:
+        found = rules.parse(source, cell.place())
+        if isinstance(found, Problem):
+            if found not in self.problems:
+                self.problems.append(found)
+            return None
+        return found
+
+    def _parse_all(self, by_tag: dict[str, list[Cell]]) -> None:
+        """Syntax errors of the other cells, where the exercise cannot be made anyway."""
+        for tag in ("ex-wrong", "ex-accept", "ex-mutants"):
+            for cell in by_tag[tag]:
+                self._parse(cell.source, cell)
+
+    def _imports(self, tree: ast.Module, cell: Cell, options: dict[str, str]) -> None:
+        if options:
+            sees = bool(options.get("package")) or (self.chapter.number or 0) > 1
+            self.problems += rules.imports(tree, cell.place(), _libraries(options), sees)
+
+    def _named(self, cell: Cell, asked: tuple[str, ...], known: tuple[str, ...] | None,
+               options: dict[str, str], is_wrong: bool) -> Code | None:
+        """A wrong or an accepted answer: a whole text with its name on top."""
+        kind = "wrong" if is_wrong else "accepted"
+        lines = cell.source.split("\n")
+        match = re.fullmatch(r"#\s*(\S.*)", lines[0].strip())
+        if match is None or match[1].lower().startswith("caught by:"):
+            self.problem(cell.line, f"a{'n' * (not is_wrong)} {kind} answer without a name",
+                         "its first line is its name, as a comment: "
+                         + ("`# the mistake`" if is_wrong else "`# how it does it`"))
+        name = match[1].strip() if match else "?"
+        caught = re.fullmatch(r"#\s*caught by:\s*(\S.*)", lines[1].strip(), re.IGNORECASE) \
+            if len(lines) > 1 else None
+        if is_wrong and caught is None:
+            self.problem(cell.line, f"no case is named that catches “{name}”",
+                         "its second line is `# caught by: name of a case`")
+        if caught:
+            self._catches(cell.line + 1, caught[1].strip(), known)
+        tree = self._parse(cell.source, cell)
+        if tree is None:
+            return None
+        missing = [n for n in asked if n not in rules.bound(tree)]
+        if missing:
+            self.problem(cell.line, f"the {kind} answer “{name}” does not define "
+                         f"{', '.join(f'`{n}`' for n in missing)}",
+                         "it is a whole answer: define every name that the stub asks for")
+        self._imports(tree, cell, options)
+        return Code(name, cell.source, cell.line, caught[1].strip() if caught else None)
+
+    def _catches(self, line: int, case: str, known: tuple[str, ...] | None) -> None:
+        if known is not None and case not in known:
+            self.problem(line, f"caught by “{case}”: there is no such case", nearest(case, known))
+
+    # -- mutants ------------------------------------------------------------
+
+    def _mutants(self, cells: Sequence[Cell], solution: str, known: tuple[str, ...] | None
+                 ) -> tuple[list[Mutant], list[tuple[str, str, str]]]:
+        mutants: list[Mutant] = []
+        equivalents: list[tuple[str, str, str]] = []
+        for cell in cells:
+            tree = self._parse(cell.source, cell)
+            for node in tree.body if tree else ():
+                line = cell.line + node.lineno - 1
+                call = _literal_call(node)
+                if call is None or call[0] not in ("mutant", "equivalent"):
+                    self.problem(line, "not a mutant: this cell is read, never run",
+                                 "write `mutant(name, old, new, caught_by=…)` or "
+                                 "`equivalent(old, new, because=…)`, with strings as they are")
+                elif call[0] == "mutant":
+                    fields = self._fields(line, call, ("name", "old", "new", "caught_by"))
+                    if fields:
+                        mutants.append(Mutant(fields[0], fields[1], fields[2], fields[3], line))
+                else:
+                    fields = self._fields(line, call, ("old", "new", "because"))
+                    if fields:
+                        equivalents.append((fields[0], fields[1], fields[2]))
+        for mutant in mutants:
+            self._check_mutant(mutant, solution, known)
+        return mutants, equivalents
+
+    def _fields(self, line: int, call: tuple[str, list[object], dict[str, object]],
+                names: tuple[str, ...]) -> list[str]:
+        kind, args, keywords = call
+        given = dict(zip(names, args, strict=False)) | keywords
+        missing = [n for n in names if not isinstance(given.get(n), str) or
+                   not (given[n] or n == "new")]
+        extra = [n for n in given if n not in names]
+        if missing or extra or len(args) > len(names):
+            self.problem(line, f"`{kind}` with " + " and ".join(
+                [f"no string for `{n}`" for n in missing]
+                + [f"an unknown `{n}`" for n in extra] or ["too many values"]),
+                f"write `{kind}({', '.join(names)})`")
+            return []
+        return [str(given[n]) for n in names]
+
+    def _check_mutant(self, mutant: Mutant, solution: str, known: tuple[str, ...] | None) -> None:
+        count = solution.count(mutant.old)
+        if count != 1:
+            self.problem(mutant.line, f"the mutant “{mutant.name}” edits `{mutant.old}`, which "
+                         f"occurs {f'{count} times' if count else 'nowhere'} in the answer cell",
+                         "give enough of the text around it that it occurs once" if count else
+                         "copy the text from the answer cell, spaces included")
+        elif mutant.old == mutant.new:
+            self.problem(mutant.line, f"the mutant “{mutant.name}” changes nothing",
+                         "its third value is what stands there instead")
+        else:
+            try:
+                compile(solution.replace(mutant.old, mutant.new), "<mutant>", "exec",
+                        dont_inherit=True)
+            except (SyntaxError, ValueError) as error:
+                what = error.msg if isinstance(error, SyntaxError) else str(error)
+                self.problem(mutant.line, f"the mutant “{mutant.name}” is no Python: {what}",
+                             "mend its third value: line breaks and indentation count")
+        self._catches(mutant.line, mutant.caught_by, known)
+
+    def _applied(self, mutants: Sequence[Mutant], solution: str) -> list[Code]:
+        return [Code(m.name, solution.replace(m.old, m.new), m.line, m.caught_by, edited=True)
+                for m in mutants if solution.count(m.old) == 1]
+
+    def _twice(self, accepted: Sequence[Code], wrong: Sequence[Code]) -> None:
+        seen: dict[str, int] = {}
+        for code in (*accepted, *wrong):
+            if code.name in seen:
+                self.problem(code.line, f"“{code.name}” is the name of the answer at line "
+                             f"{seen[code.name]}, too", "give it a name of its own")
+            seen.setdefault(code.name, code.line)
+
+
+def _libraries(options: dict[str, str]) -> frozenset[str]:
+    return frozenset(_words(options.get("libraries", ""))) - {"numpy"}
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in re.split(r"[,\s]+", text) if word]
+
+
+def _literal_call(node: ast.stmt) -> tuple[str, list[object], dict[str, object]] | None:
+    """A statement ``name("…", key="…")`` as data, None if it is anything else."""
+    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
+            and isinstance(node.value.func, ast.Name)):
+        return None
+    try:
+        return (node.value.func.id, [ast.literal_eval(a) for a in node.value.args],
+                {k.arg or "**": ast.literal_eval(k.value) for k in node.value.keywords})
+    except (ValueError, TypeError, SyntaxError):
+        return None
