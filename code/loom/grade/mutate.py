@@ -131,7 +131,7 @@ ABOUT_TYPES = {"TypeVar", "NewType", "cast", "typing.cast", "warnings.warn", "da
 def _replacements(node: ast.AST, role: str) -> Iterator[ast.AST]:
     """What may stand in the place of a node that plays this role for its parent."""
     if role == "test":  # of an if, a while or a conditional expression
-        yield ast.copy_location(ast.UnaryOp(ast.Not(), copy.deepcopy(node)), node)
+        yield ast.copy_location(ast.UnaryOp(ast.Not(), copy.deepcopy(node)), node)  # type: ignore[arg-type]
     if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
         yield _with(node, op=OPERATORS[type(node.op)]())
     elif isinstance(node, ast.AugAssign) and type(node.op) in OPERATORS:
