@@ -147,11 +147,13 @@ def cases(tree: ast.Module, at: Place, names: tuple[str, ...], problems: list[Pr
         place = Place(at.path, (at.line or 1) + call.lineno - 1)
         options = {k.arg: k.value for k in call.keywords}
         first = call.args[0] if call.args else options.get("name")
-        name = first.value if isinstance(first, ast.Constant) else None
-        if first is None or (isinstance(first, ast.Constant) and not isinstance(name, str)):
+        constant = isinstance(first, ast.Constant)
+        name = first.value if isinstance(first, ast.Constant) \
+            and isinstance(first.value, str) else None
+        if first is None or (constant and name is None):
             problems.append(Problem(place, "a case without a name",
                                     "its first argument is its name, a string"))
-        elif not isinstance(name, str):
+        elif name is None:
             computed = True
         elif name in found:
             problems.append(Problem(place, f"two cases are called “{name}”", "rename one of them"))
@@ -160,13 +162,14 @@ def cases(tree: ast.Module, at: Place, names: tuple[str, ...], problems: list[Pr
         if None in options:  # **options: only known when it runs
             continue
         if "why" not in options:
-            problems.append(Problem(place, f"the case “{name}” does not say why it is there",
+            problems.append(Problem(place, f"the case {f'“{name}”' if name else 'here'} does not "
+                                    "say why it is there",
                                     "add `why=…`: the misconception that it catches, one sentence"))
         called = options.get("call")
         if isinstance(called, ast.Constant) and isinstance(called.value, str) \
                 and called.value.split(".")[0] not in names:
-            problems.append(Problem(place, f"`call={called.value!r}`: the answer defines no "
-                                    "such name", f"it defines {', '.join(names)}"))
+            problems.append(Problem(place, f"`call={ast.unparse(called)}` names nothing that "
+                                    "the answer defines", f"it defines {', '.join(names)}"))
         drive = options.get("drive")
         functions = {n.name for n in tree.body if isinstance(n, ast.FunctionDef)}
         if isinstance(drive, ast.Name) and drive.id not in functions:

@@ -52,7 +52,8 @@ def read_exercises(path: Path, chapter: Chapter) -> tuple[Exercise, ...]:
     for directive in directives:
         if directive.line < start and heads:
             problems.append(Problem(Place(path, directive.line), f"`{{{directive.name}}}` above "
-                                    "the first exercise", "move it below the `{exercise}` it is for"))
+                                    "the first exercise",
+                                    "move it below the `{exercise}` it is for"))
     for cell in source.cells:
         if cell.fence < start and heads:
             problems.append(Problem(Place(path, cell.fence), "a cell above the first exercise",
@@ -131,8 +132,8 @@ def _package(book: Book, exercise: Exercise) -> list[Problem]:
                         nearest(exercise.package, numbers))]
     if number > exercise.chapter_number:
         return [Problem(exercise.place, f"`:package: {exercise.package}` comes after the "
-                        "exercise's own chapter", "take this chapter or an earlier one: the reader has not "
-                        "read further")]
+                        "exercise's own chapter", "take this chapter or an earlier one: the "
+                        "reader has not read further")]
     return []
 
 
