@@ -14,7 +14,6 @@ from pathlib import Path
 
 from loom.book.chapter import Chapter
 from loom.book.toc import PACKAGE, Book
-from loom.errors import fail
 from loom.exercise.model import Exercise
 from loom.files import BUILD, told, write_all
 

@@ -15,9 +15,13 @@ PARTS = (
     "listings",     # the line above a tangled cell: where it goes, what it does there
     "built",        # the directive that lists what a chapter built
     "stats",        # the directive that counts the book
+    "exercises",    # what the reader is asked to program
+    "quizzes",      # what the reader is asked
+    "answers",      # where hints, solutions and answers stand
     "outputs",      # outputs of the runner, as MyST-NB reads them
     "numbers",      # chapters are called chapters
     "html.page",    # the page: mathematics, notebooks, style
+    "html.quiz",    # the style and the script of questions
     "html.search",  # what search results show, without a network
     "epub.book",    # the same book for e-readers
     "pdf.builder",  # the PDF

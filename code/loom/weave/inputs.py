@@ -20,7 +20,7 @@ class Inputs:
         tool: what reads chapters: this program, the locked versions, Python.
         look: that, and what every page is made with: configuration, contents,
             style, templates, bibliography.
-        all: that, and the chapters with their outputs.
+        all: that, and the chapters with their outputs, exercises and quizzes.
         pages: the names of the chapters' pages.
     """
 
@@ -69,5 +69,7 @@ def _content(book: Book) -> Iterable[Path]:
     from loom.run.store import shown
 
     yield from (chapter.path for chapter in book.chapters)
+    yield from (book.root / "exercises").glob("*.md")
+    yield from (book.root / "book" / "quizzes").glob("*.yml")
     yield from (path for path in (book.root / "book" / "images").rglob("*") if path.is_file())
     yield from shown(book.root)
