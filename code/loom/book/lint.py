@@ -160,7 +160,7 @@ def _references(book: Book) -> Iterator[Problem]:
     """Labels that are defined twice, and references that lead nowhere."""
     places: dict[str, Place] = {}
     for chapter in book.chapters:
-        for label, at in _labels(chapter):
+        for label, at in labels_of(chapter):
             place = Place(chapter.path, at)
             if label in places:
                 yield Problem(place, f"the label `{label}` is taken by {places[label]}",
@@ -198,7 +198,8 @@ def _unresolved(role: str, body: str, labels: set[str], keys: set[str],
             yield Problem(place, f"the {what} `{target}` leads nowhere", remedy)
 
 
-def _labels(chapter: Chapter) -> Iterator[tuple[str, int]]:
+def labels_of(chapter: Chapter) -> Iterator[tuple[str, int]]:
+    """The labels that a chapter defines, and their lines."""
     for match in _LABEL.finditer(chapter.text):
         line = chapter.text.count("\n", 0, match.start()) + 1
         inside = any(first < line < last and (not kind or not kind.startswith("{"))

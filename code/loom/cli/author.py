@@ -23,12 +23,16 @@ def lint() -> None:
     from loom.book.lint import lint as find_problems
     from loom.book.toc import read_book
     from loom.errors import LoomError
+    from loom.quiz.gates import check as check_quizzes
 
     book = read_book()
-    problems = find_problems(book)
+    numbers, found = check_quizzes(book)
+    problems = [*find_problems(book), *found]
+    for quiz in numbers:
+        typer.echo(quiz)
     if problems:
         raise LoomError(problems)
-    typer.echo(f"{len(book.chapters)} chapters, no problems")
+    typer.echo(f"{len(book.chapters)} chapters, {len(numbers)} quizzes, no problems")
 
 
 @app.command()
