@@ -6,15 +6,14 @@ its marker, its statement and its stub. ``answers`` reads them back.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from loom.book.chapter import Chapter
 from loom.book.toc import Book
 from loom.exercise.markers import marker_line
 from loom.exercise.model import Exercise
 from loom.exercise.plain import comments
-
-Named = Callable[[str], str | None]
+from loom.exercise.roles import Named, unknown
 
 
 def student_name(chapter: str, suffix: str = ".py") -> str:
@@ -29,7 +28,7 @@ def section_titles(book: Book) -> Named:
 
 
 def student_file(chapter: Chapter, exercises: Sequence[Exercise],
-                 named: Named = lambda label: None) -> str:
+                 named: Named = unknown) -> str:
     """The learner's file of a chapter, in percent format.
 
     Args:
@@ -43,44 +42,59 @@ def student_file(chapter: Chapter, exercises: Sequence[Exercise],
 
 def student_head(chapter: Chapter, exercises: Sequence[Exercise]) -> str:
     """What stands above the first exercise: how to work, and room for imports."""
-    number = chapter.number
-    minutes = sum(e.minutes for e in exercises)
-    example = exercises[0].id if exercises else "ID"
-    text = f"""Exercises of chapter {number}, {chapter.title}
-
-{_count(exercises)}, {_time(minutes)} in all. Write your answers into the functions
-below, then check them in a terminal:
-
-```
-loom check {example}
-loom watch {number:02}
-```
-
-The first checks one exercise, the second checks again whenever you save.
-`loom hint {example}` gives a hint, `loom list` shows what there is.
-
-Each exercise is checked by itself: it sees the lines above the first
-exercise, and its own. Keep the lines that start with `# %% exercise`.
-"""
-    return (f"{comments(text)}\n\n"
+    return (f"{comments(head_text(chapter, exercises))}\n\n"
             "# Imports and helpers for all exercises go here.\n\n\n")
 
 
-def student_block(exercise: Exercise, named: Named = lambda label: None) -> str:
+def head_text(chapter: Chapter, exercises: Sequence[Exercise], notebook: bool = False) -> str:
+    """How to work with a file or a notebook of exercises, in Markdown."""
+    example = exercises[0].id if exercises else "ID"
+    total = time_text(sum(e.minutes for e in exercises))
+    if notebook:
+        how = f"""Save, then run the cell below your answer, such as `check("{example}")`.
+`loom hint {example}` in a terminal gives a hint."""
+        title = f"# Exercises of chapter {chapter.number}: {chapter.title}"
+    else:
+        how = f"""Check them in a terminal:
+
+```
+loom check {example}
+loom watch {chapter.number or 0:02}
+```
+
+The first checks one exercise, the second checks again whenever you save.
+`loom hint {example}` gives a hint, `loom list` shows what there is."""
+        title = f"Exercises of chapter {chapter.number}, {chapter.title}"
+    return f"""{title}
+
+{_count(exercises)}, {total} in all. Write your answers into the functions below.
+{how}
+
+Each exercise is checked by itself: it sees what stands above the first
+exercise, and its own code. Keep the lines that start with `# %% exercise`.
+"""
+
+
+def student_block(exercise: Exercise, named: Named = unknown) -> str:
     """One exercise of the learner's file: marker, statement, stub."""
-    about = f"{_time(exercise.minutes)} · level {exercise.level} of 4"
-    section = named(exercise.section)
-    where = f" · section “{section}”" if section else ""
     return (f"{marker_line(exercise.id, exercise.printed, exercise.title)}\n"
             f"#\n{comments(exercise.statement, named)}\n"
-            f"#\n{comments(about + where)}\n\n{exercise.stub.strip()}\n\n\n")
+            f"#\n{comments(about(exercise, named))}\n\n{exercise.stub.strip()}\n\n\n")
+
+
+def about(exercise: Exercise, named: Named = unknown) -> str:
+    """How long and how hard an exercise is, and the section that it belongs to."""
+    section = named(exercise.section)
+    return f"{time_text(exercise.minutes)} · level {exercise.level} of 4" \
+        + (f" · section “{section}”" if section else "")
 
 
 def _count(exercises: Sequence[Exercise]) -> str:
     return f"{len(exercises)} exercise{'s' * (len(exercises) != 1)}"
 
 
-def _time(minutes: int) -> str:
+def time_text(minutes: int) -> str:
+    """``45 minutes``, ``2.5 hours``."""
     if minutes < 90:
         return f"{minutes} minutes"
     hours = round(minutes / 30) / 2

@@ -55,6 +55,8 @@ class Exercise:
         equivalents: automatic mutants that may survive: old, new, why.
         remarks: prose that is printed with the solution.
         line: where its directive stands in ``path``.
+        packages: for an exercise out of a bundle, the folder that holds
+            ``scratchlm`` as its answers see it.
     """
 
     id: str
@@ -83,6 +85,7 @@ class Exercise:
     remarks: str
     path: Path
     line: int
+    packages: Path | None = None
 
     @property
     def label(self) -> str:

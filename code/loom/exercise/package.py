@@ -14,6 +14,7 @@ from pathlib import Path
 
 from loom.book.chapter import Chapter
 from loom.book.toc import PACKAGE, Book
+from loom.errors import fail
 from loom.exercise.model import Exercise
 from loom.files import BUILD, told, write_all
 
@@ -23,17 +24,23 @@ KEPT = 40  # packages that stay, and the seconds that an unused one stays: a wor
 AGE = 3600.0
 
 
-def package_folder(book: Book, exercise: Exercise) -> Path:
+def package_folder(book: Book | None, exercise: Exercise) -> Path:
     """The folder to put on ``sys.path`` for an exercise's answers.
 
     It holds ``scratchlm`` as of the chapter that the exercise names, or the
     one before its own (before chapter 1, a package with nothing in it). It is
-    written once for the same chapters and kept in the build folder.
+    written once for the same chapters and kept in the build folder. An
+    exercise out of a bundle brings its package along, and needs no book.
 
     Raises:
         LoomError: the chapter does not exist, a cell cannot be tangled, the
             disk is full.
     """
+    if exercise.packages is not None:
+        return exercise.packages
+    if book is None:
+        raise fail(f"the exercise `{exercise.id}` was read without its book",
+                   "give the book, or read the exercise from a bundle")
     if exercise.package is not None:
         chapters = book.until(book.chapter(exercise.package))
     else:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable
+
+from loom.exercise.roles import Named, unknown, without_roles
 
 WIDTH = 76  # columns of the learner's file
-_ROLE = re.compile(r"\{([a-z][\w:-]*)\}`([^`]+)`")
-_FENCE = re.compile(r"(\s*)(`{3,}|~{3,}|:{3,})\s*(\{[^}]+\})?\s*(.*)$")
+FENCE = re.compile(r"(\s*)(`{3,}|~{3,}|:{3,})\s*(\{[^}]+\})?\s*(.*)$")
 _ITEM = re.compile(r"(\s*)([-*+]|\d+[.)])\s+(.*)$")
 _CODE = ("{code-block}", "{code}", "{math}", "{literalinclude}", "{raw}")
 
 
-def comments(myst: str, named: Callable[[str], str | None] = lambda label: None) -> str:
+def comments(myst: str, named: Named = unknown) -> str:
     """A statement as lines of comments, at most 76 columns wide.
 
     Args:
@@ -24,7 +24,7 @@ def comments(myst: str, named: Callable[[str], str | None] = lambda label: None)
     return "\n".join(f"# {line}".rstrip() for line in lines)
 
 
-def plain(myst: str, named: Callable[[str], str | None] = lambda label: None,
+def plain(myst: str, named: Named = unknown,
           width: int = WIDTH) -> list[str]:
     """A statement as lines of plain text: paragraphs wrapped, directives flattened.
 
@@ -37,7 +37,7 @@ def plain(myst: str, named: Callable[[str], str | None] = lambda label: None,
 
 
 class _Flattener:
-    def __init__(self, named: Callable[[str], str | None], width: int) -> None:
+    def __init__(self, named: Named, width: int) -> None:
         self.named = named
         self.width = width
 
@@ -54,11 +54,11 @@ class _Flattener:
         n = 0
         while n < len(rows):
             row = rows[n]
-            fence = _FENCE.match(row)
+            fence = FENCE.match(row)
             item = _ITEM.match(row)
             if fence:
                 end()
-                last = _closing(rows, n, fence[2])
+                last = closing(rows, n, fence[2])
                 out += self._fenced(rows[n + 1:last], fence, margin)
                 n = last + 1
                 continue
@@ -96,7 +96,7 @@ class _Flattener:
         while n < len(rows):
             row = rows[n]
             inside = row[:hang].strip() == "" and len(row) > hang
-            if not inside and (not row.strip() or _ITEM.match(row) or _FENCE.match(row)):
+            if not inside and (not row.strip() or _ITEM.match(row) or FENCE.match(row)):
                 follows = next((r for r in rows[n:] if r.strip()), "")
                 if row.strip() or not follows.startswith(" " * hang):
                     break
@@ -128,7 +128,7 @@ class _Flattener:
     def _wrapped(self, text: str, first: str, rest: str) -> list[str]:
         # spaces inside code and formulas do not break
         kept = re.sub(r"`[^`]+`|\$[^$]+\$", lambda m: m[0].replace(" ", "\0"),
-                      self._without_roles(text))
+                      without_roles(text, self.named))
         lines = textwrap.wrap(kept, self.width, initial_indent=first, subsequent_indent=rest,
                               break_long_words=False, break_on_hyphens=False)
         if any(len(line) > self.width for line in lines):
@@ -137,27 +137,8 @@ class _Flattener:
                                   break_on_hyphens=False)
         return [line.replace("\0", " ") for line in lines]
 
-    def _without_roles(self, text: str) -> str:
-        def said(match: re.Match[str]) -> str:
-            role, content = match[1], match[2]
-            explicit = re.fullmatch(r"(.*?)\s*<([^>]+)>", content)
-            if explicit and explicit[1] and "%s" not in explicit[1]:
-                return explicit[1]
-            label = explicit[2] if explicit else content
-            if role in ("numref", "ref", "doc"):
-                title = self.named(label)
-                return f"“{title}”" if title else f"`{label}`"
-            if role == "eq":
-                return f"({label.removeprefix('eq-')})"
-            if role.startswith("cite"):
-                return f"[{label}]"
-            if role == "math":
-                return f"${content}$"
-            return content
-        return re.sub(r"\s*\[\^[^\]]+\]", "", _ROLE.sub(said, text))
 
-
-def _closing(rows: list[str], n: int, marks: str) -> int:
+def closing(rows: list[str], n: int, marks: str) -> int:
     """The line that closes the fence at line ``n``, or the end."""
     for last in range(n + 1, len(rows)):
         row = rows[last].strip()

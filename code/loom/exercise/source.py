@@ -8,6 +8,7 @@ cells, which tags tell apart.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from loom.book.chapter import Chapter, read_chapter
@@ -22,6 +23,7 @@ __all__ = ["FOLDER", "Code", "Exercise", "Mutant", "all_exercises", "exercises_o
            "read_exercises", "select", "source_path"]
 
 FOLDER = "exercises"
+_NUMBER = re.compile(r"0*([0-9]{1,6})\.0*([0-9]{1,6})")
 
 
 def source_path(book: Book, chapter: Chapter) -> Path:
@@ -145,14 +147,35 @@ def all_exercises(book: Book) -> tuple[Exercise, ...]:
 def find(book: Book, text: str) -> Exercise:
     """The exercise with that id, label or printed number.
 
+    Only the files that may hold it are read: a mistake in another chapter's
+    source keeps nobody from working on this one.
+
     Args:
         book: the book.
         text: ``masked-softmax``, ``ex-masked-softmax`` or ``1.3``.
 
     Raises:
-        LoomError: there is none; the message names what is near.
+        LoomError: there is none; the message names what is near. Or its
+            source has mistakes.
     """
-    return select(all_exercises(book), text)
+    number = _NUMBER.fullmatch(text.strip())
+    seen: list[Exercise] = []
+    broken: list[Problem] = []
+    for chapter in book.chapters:
+        path = source_path(book, chapter)
+        if (number and chapter.number != int(number[1])) or not path.is_file():
+            continue
+        try:
+            group = read_exercises(path, chapter)
+        except LoomError as error:
+            broken += error.problems
+            continue
+        seen += group
+        with suppress(LoomError):
+            return select(group, text)
+    if broken:
+        raise LoomError(broken)
+    return select(tuple(seen), text)
 
 
 def select(exercises: tuple[Exercise, ...], text: str) -> Exercise:
@@ -161,7 +184,7 @@ def select(exercises: tuple[Exercise, ...], text: str) -> Exercise:
     for exercise in exercises:
         if wanted in (exercise.id, exercise.label):
             return exercise
-    number = re.fullmatch(r"0*(\d+)\.0*(\d+)", wanted)
+    number = _NUMBER.fullmatch(wanted)
     if number:
         for exercise in exercises:
             if exercise.printed == f"{number[1]}.{number[2]}":

@@ -1,0 +1,39 @@
+"""Roles of MyST where there is no Sphinx: in comments, and in a notebook's Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+Named = Callable[[str], str | None]  # from a label to the title of what it stands for
+_ROLE = re.compile(r"\{([a-z][\w:-]*)\}`([^`]+)`")
+_NOTE = re.compile(r"\s*\[\^[^\]]+\]")
+
+
+def unknown(label: str) -> str | None:
+    """Knows no label."""
+    return None
+
+
+def without_roles(text: str, named: Named = unknown) -> str:
+    """A text whose references are words, and whose footnote calls are gone.
+
+    Args:
+        text: MyST.
+        named: the title of what a label stands for, None if nobody knows.
+    """
+    def said(match: re.Match[str]) -> str:
+        role, content = match[1], match[2]
+        explicit = re.fullmatch(r"(.*?)\s*<([^>]+)>", content)
+        if explicit and explicit[1] and "%s" not in explicit[1]:
+            return explicit[1]
+        label = explicit[2] if explicit else content
+        if role in ("numref", "ref", "doc"):
+            title = named(label)
+            return f"“{title}”" if title else f"`{label}`"
+        if role == "eq":
+            return f"({label.removeprefix('eq-')})"
+        if role.startswith("cite"):
+            return f"[{label}]"
+        return f"${content}$" if role == "math" else content
+    return _NOTE.sub("", _ROLE.sub(said, text))
