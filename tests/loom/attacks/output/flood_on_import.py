@@ -1,0 +1,4 @@
+# Prints for ever while it is imported.
+# output: cut
+while True:
+    print("passed")

@@ -1,0 +1,4 @@
+# Returns a generator without an end.
+def softmax(x):
+    while True:
+        yield x

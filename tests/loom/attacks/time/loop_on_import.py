@@ -1,0 +1,3 @@
+# An endless loop at the top of the file.
+while True:
+    pass

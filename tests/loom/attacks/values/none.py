@@ -1,0 +1,3 @@
+# Returns nothing.
+def softmax(x):
+    return None

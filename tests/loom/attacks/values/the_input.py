@@ -1,0 +1,3 @@
+# Returns its input.
+def softmax(x):
+    return x
