@@ -93,15 +93,25 @@ def read_book(root: Path | None = None) -> Book:
     root = find_root(root)
     chapters: list[Chapter] = []
     problems: list[Problem] = []
-    for position, (path, part) in enumerate(_files(root)):
-        match = re.match(r"(\d+)-", path.name)
+    for position, (path, part, number) in enumerate(chapter_files(root)):
         try:
-            chapters.append(read_chapter(path, position, int(match[1]) if match else None, part))
+            chapters.append(read_chapter(path, position, number, part))
         except LoomError as error:
             problems.extend(error.problems)
     if problems:
         raise LoomError(problems)
     return Book(root, tuple(chapters))
+
+
+def chapter_files(root: Path) -> Iterator[tuple[Path, str | None, int | None]]:
+    """The chapters' files, the parts that they stand in, and their printed numbers.
+
+    Raises:
+        LoomError: the table of contents is no such table.
+    """
+    for path, part in _files(root):
+        match = re.match(r"(\d+)-", path.name)
+        yield path, part, int(match[1]) if match else None
 
 
 def _files(root: Path) -> Iterator[tuple[Path, str | None]]:
