@@ -11,7 +11,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from loom.book.chapter import Cell, Chapter
 from loom.book.toc import Book
@@ -37,10 +37,15 @@ _LABEL = re.compile(r"^\(([A-Za-z0-9_.:-]+)\)=\s*$|^\$\$\s*\(([A-Za-z0-9_.:-]+)\
 _BIB_KEY = re.compile(r"^\s*@\w+\s*\{\s*([^,\s]+)\s*,", re.MULTILINE)
 
 
-def lint(book: Book) -> list[Problem]:
-    """Everything that the rules find, in the order of the book."""
+def lint(book: Book, labels: Collection[str] = ()) -> list[Problem]:
+    """Everything that the rules find, in the order of the book.
+
+    Args:
+        book: the book.
+        labels: those that stand elsewhere, and may be referred to.
+    """
     problems = list(_numbers(book))
-    problems += _references(book)
+    problems += _references(book, labels)
     for chapter in book.chapters:
         problems += _prose(chapter)
         problems += _footnotes(chapter)
@@ -156,7 +161,7 @@ def _text_lines(chapter: Chapter) -> Iterator[tuple[int, str]]:
             yield n, line
 
 
-def _references(book: Book) -> Iterator[Problem]:
+def _references(book: Book, labels: Collection[str]) -> Iterator[Problem]:
     """Labels that are defined twice, and references that lead nowhere."""
     places: dict[str, Place] = {}
     for chapter in book.chapters:
@@ -181,7 +186,8 @@ def _references(book: Book) -> Iterator[Problem]:
             if n in shown and not line.strip().startswith("caption"):
                 continue
             for role, body in _ROLE.findall(line):
-                yield from _unresolved(role, body, set(places), set(keys), Place(chapter.path, n))
+                yield from _unresolved(role, body, {*places, *labels}, set(keys),
+                                       Place(chapter.path, n))
 
 
 def _unresolved(role: str, body: str, labels: set[str], keys: set[str],

@@ -23,16 +23,21 @@ def lint() -> None:
     from loom.book.lint import lint as find_problems
     from loom.book.toc import read_book
     from loom.errors import LoomError
+    from loom.exercise.lint import lint as lint_exercises
     from loom.quiz.gates import check as check_quizzes
 
     book = read_book()
+    exercises, mistakes = lint_exercises(book)
     numbers, found = check_quizzes(book)
-    problems = [*find_problems(book), *found]
+    labels = {e.label for group in exercises.values() for e in group}
+    problems = [*find_problems(book, labels), *mistakes, *found]
     for quiz in numbers:
         typer.echo(quiz)
     if problems:
         raise LoomError(problems)
-    typer.echo(f"{len(book.chapters)} chapters, {len(numbers)} quizzes, no problems")
+    count = sum(map(len, exercises.values()))
+    typer.echo(f"{len(book.chapters)} chapters, {count} exercises, "
+               f"{len(numbers)} quizzes, no problems")
 
 
 @app.command()
