@@ -52,8 +52,9 @@ class Maker:
         options = self._options()
         by_tag = self._sort_cells()
         hints = self._texts("exercise-hint")
-        if len(hints) < 2:
-            self.problem(self.directive.line, f"{len(hints) or 'no'} hint{'s' * (not hints)}",
+        count = sum(one.name == "exercise-hint" for one in self.more)
+        if count < 2:
+            self.problem(self.directive.line, f"{count or 'no'} hint{'s' * (not count)}",
                          "write two or three `:::{exercise-hint}`: where to look, the idea, "
                          "almost the code")
         remarks = self._texts("exercise-solution")
@@ -156,15 +157,16 @@ class Maker:
         by_tag: dict[str, list[Cell]] = {tag: [] for tag in TAGS}
         for cell in self.cells:
             kinds = sorted(cell.tags & set(TAGS))
-            if len(kinds) != 1:
+            unknown = [tag for tag in sorted(cell.tags)
+                       if tag.startswith("ex-") and tag not in TAGS]
+            for tag in unknown:
+                self.problem(cell.fence, f"unknown tag `{tag}`", nearest(tag, TAGS))
+            if len(kinds) != 1 and not unknown:
                 what = f"a cell with the tags {' and '.join(kinds)}" if kinds \
                     else "a cell that does not say what it is"
                 self.problem(cell.fence, what, f"give it one of the tags {', '.join(TAGS)}")
-            else:
+            elif kinds:
                 by_tag[kinds[0]].append(cell)
-            for tag in sorted(cell.tags):
-                if tag.startswith("ex-") and tag not in TAGS:
-                    self.problem(cell.fence, f"unknown tag `{tag}`", nearest(tag, TAGS))
             if cell.target:
                 self.problem(cell.fence, "a cell of an exercise that is tangled",
                              "drop `:tangle:`: only chapters make the package")
@@ -202,15 +204,15 @@ class Maker:
         """A wrong or an accepted answer: a whole text with its name on top."""
         kind = "wrong" if is_wrong else "accepted"
         lines = cell.source.split("\n")
-        match = re.fullmatch(r"#\s*(\S.*)", lines[0].strip())
-        if match is None or match[1].lower().startswith("caught by:"):
+        match = re.fullmatch(r"#\s*(?!caught by:)(\S.*)", lines[0].strip(), re.IGNORECASE)
+        if match is None:
             self.problem(cell.line, f"a{'n' * (not is_wrong)} {kind} answer without a name",
                          "its first line is its name, as a comment: "
                          + ("`# the mistake`" if is_wrong else "`# how it does it`"))
         name = match[1].strip() if match else "?"
         caught = re.fullmatch(r"#\s*caught by:\s*(\S.*)", lines[1].strip(), re.IGNORECASE) \
             if len(lines) > 1 else None
-        if is_wrong and caught is None:
+        if is_wrong and caught is None and match is not None:
             self.problem(cell.line, f"no case is named that catches “{name}”",
                          "its second line is `# caught by: name of a case`")
         if caught:

@@ -108,7 +108,7 @@ def _empty(source: str, regions: list[tuple[int, int]]) -> list[Flaw]:
 def _leaks(source: str, answer: Answer) -> list[Flaw]:
     """Lines of the solution that the stub gives away."""
     lines = source.split("\n")
-    shown = {line.strip().removeprefix("...").removeprefix(">>>").strip()
+    shown = {re.sub(r"^(>>>|\.\.\.|[rbf]?\"\"\"|#)|\"\"\"$", "", line.strip()).strip()
              for line in answer.stub.split("\n")}
     return [Flaw(n, f"the stub gives away this line of the solution: `{lines[n - 1].strip()}`",
                  "reword it in the stub, or put it inside the region only")
