@@ -32,6 +32,12 @@ def quiz_path(book: Book, chapter: Chapter) -> Path:
     return book.root / FOLDER / f"{chapter.name}.yml"
 
 
+def titles_of(book: Book) -> dict[str, str]:
+    """The title of each labeled section of a book, for references to it."""
+    return {section.label: section.title for chapter in book.chapters
+            for section in chapter.sections if section.label}
+
+
 def quizzes_of(book: Book) -> dict[str, Quiz]:
     """Every quiz of a book by its chapter's name; a chapter without one is absent.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -28,6 +29,16 @@ def same_text(one: str) -> str:
 def same_output(one: str) -> str:
     """A program's output as comparing takes it: spaces at the ends of lines do not matter."""
     return "\n".join(line.rstrip() for line in one.strip("\n").split("\n")).rstrip()
+
+
+def typed(text: str) -> str:
+    """A typed text or output as comparing takes it.
+
+    Neither case nor the number of spaces matters, nor a space beside a bracket,
+    a comma or a colon: NumPy prints ``[ 0. nan]`` and means ``[0. nan]``.
+    """
+    lines = [same_text(line) for line in text.strip().split("\n")]
+    return "\n".join(re.sub(r"\s*([\[\](){},:])\s*", r"\1", line) for line in lines if line)
 
 
 def same_value(one: Any, other: Any) -> bool:
@@ -137,25 +148,25 @@ def _trace(question: TraceQuestion) -> Iterator[Rule]:
         yield (question.lines["verify"], "a trace is verified by running its `code`",
                "remove `verify`")
     yield from _syntax(question.code, question.lines["code"], "code")
-    yield from _wrong_texts(question.replies, [question.answer], same_output)
+    yield from _wrong_texts(question.replies, [question.answer])
 
 
 def _text(question: TextQuestion) -> Iterator[Rule]:
     seen: set[str] = set()
     for answer in question.answers:
-        if same_text(answer) in seen:
+        if typed(answer) in seen:
             yield (question.lines["answers"], f"`{answer}` is among the answers twice",
                    "neither case nor spaces matter: keep one")
-        seen.add(same_text(answer))
-    yield from _wrong_texts(question.replies, question.answers, same_text)
+        seen.add(typed(answer))
+    yield from _wrong_texts(question.replies, question.answers)
 
 
-def _wrong_texts(replies: Any, answers: Any, same: Callable[[str], str]) -> Iterator[Rule]:
-    right = set(map(same, answers))
+def _wrong_texts(replies: Any, answers: Any) -> Iterator[Rule]:
+    right = set(map(typed, answers))
     for n, wrong in enumerate(replies, 1):
-        if same(wrong.text) in right:
+        if typed(wrong.text) in right:
             yield wrong.lines["text"], f"reply {n} is for the right answer", "remove it"
-    yield from _twice(replies, lambda one: same(one.text), "reply")
+    yield from _twice(replies, lambda one: typed(one.text), "reply")
     yield from _twice(replies, lambda one: same_text(one.reply), "reply", "reply")
 
 
