@@ -62,6 +62,12 @@ class Screen:
                 self.console.print(one)
             self.console.file.write(re.sub(r"[ \t]+$", "", shown.get(), flags=re.MULTILINE))
 
+    def verbatim(self, line: str) -> None:
+        """A line as it is, without wrapping."""
+        from rich.text import Text
+
+        self.console.print(Text(line.rstrip()), soft_wrap=True)
+
     def row(self, left: str | Text, right: str | Text = "", indent: int = 0) -> None:
         """A line with something at its right edge."""
         from rich.table import Table
