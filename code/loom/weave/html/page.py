@@ -113,6 +113,7 @@ def _finish(app: Sphinx, error: Exception | None) -> None:
         return
     out = Path(app.outdir)
     _write_notebooks(app, out)
+    _write_exercises(app, out)
     for name in ("locales", "webpack-macros.html", "sbt-webpack-macros.html", "file.png",
                  "minus.png", "plus.png"):
         path = out / "_static" / name
@@ -136,3 +137,19 @@ def _write_notebooks(app: Sphinx, out: Path) -> None:
         target = (out / chapter.path.relative_to(book.root)).with_suffix(".ipynb")
         text = json.dumps(notebook_for_reader(book, chapter), indent=1, ensure_ascii=False)
         target.write_text(text + "\n", encoding="utf-8")
+
+
+def _write_exercises(app: Sphinx, out: Path) -> None:
+    """What learners work in, in a folder beside the chapters' pages."""
+    from loom.exercise.derive import section_titles, student_file, student_name
+    from loom.exercise.notebooks import student_notebook
+    from loom.weave.practice import practice_of
+
+    practice = practice_of(app)
+    named = section_titles(practice.book)
+    for name, exercises in practice.exercises.items():
+        chapter = practice.book.chapter(name)
+        folder = (out / chapter.path.relative_to(practice.book.root)).parent / "exercises"
+        files.write_all({
+            folder / student_name(name): student_file(chapter, exercises, named),
+            folder / student_name(name, ".ipynb"): student_notebook(chapter, exercises, named)})

@@ -10,6 +10,7 @@ from docutils import nodes
 from sphinx import addnodes
 
 from loom.weave.pdf.blocks import ADMONITIONS, Blocks
+from loom.weave.pdf.practice import Practice
 from loom.weave.pdf.shown import Shown
 
 # Shown by other means, or meant for other formats.
@@ -26,7 +27,7 @@ TRANSPARENT = (
 )
 
 
-class TypstTranslator(Blocks, Shown):
+class TypstTranslator(Blocks, Shown, Practice):
     """All that a chapter can hold."""
 
     def dispatch_visit(self, node: nodes.Node) -> None:

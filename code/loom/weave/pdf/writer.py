@@ -75,8 +75,10 @@ class Writer(SphinxTranslator):
         """The chapter and line a node comes from, as well as docutils knows it."""
         line: int | None = None
         at: nodes.Node | None = node
-        while at is not None and line is None:
-            line = at.line
+        while at is not None:
+            line = line or at.line
+            if isinstance(at, nodes.Element) and "path" in at:  # comes from another file
+                return Place(Path(at["path"]), line)
             at = at.parent
         return Place(self.path, line)
 
