@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from loom.errors import LoomError, fail
+from loom.errors import LoomError, Problem, fail
 
 if TYPE_CHECKING:
     from loom.book.toc import Book
@@ -111,7 +111,7 @@ def check(book: Book, names: Sequence[str]) -> None:
 
     quizzes = quizzes_of(book)
     wanted = {book.chapter(name).name for name in names} or set(quizzes)
-    problems = []
+    problems: list[Problem] = []
     for name, quiz in quizzes.items():
         if name in wanted:
             done = verify(book, quiz)

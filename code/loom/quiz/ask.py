@@ -17,13 +17,16 @@ from loom.quiz.models import (
     TextQuestion,
     TraceQuestion,
 )
-from loom.quiz.text import inline, markdown, to_lines
+from loom.quiz.text import ASCII, inline, markdown, to_lines
 
 TRIES = 5  # times that something which is no answer is asked for again
 
 
 class Shows(Protocol):
-    """Where the questions are shown."""
+    """Where the questions are shown; ``ascii`` where nothing else can be."""
+
+    @property
+    def ascii(self) -> bool: ...
 
     @property
     def width(self) -> int: ...
@@ -102,6 +105,8 @@ def _put(show: Shows, text: str, titles: Mapping[str, str], lead: str = "",
     """A MyST text; ``lead`` stands before its first line."""
     margin = indent + len(lead)
     for n, line in enumerate(to_lines(text, titles, show.width - margin)):
+        if show.ascii:
+            line = line.translate(ASCII)
         show.text((lead + line) if n == 0 else line, indent=indent if n == 0 else margin)
 
 

@@ -24,6 +24,11 @@ SIGNS = {
     "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "omega": "ω", "Delta": "Δ",
     "Sigma": "Σ", "Pi": "Π",
 }
+# The same for a terminal that has nothing but ASCII.
+ASCII = str.maketrans({sign: name for name, sign in SIGNS.items() if not sign.isascii()} | {
+    "·": "*", "×": "x", "≈": "~", "≤": "<=", "≥": ">=", "≠": "!=", "…": "...", "⋯": "...",
+    "∞": "inf", "±": "+/-", "→": "->", "↦": "->", "⊤": "T", "≪": "<<", "≫": ">>", "√": "sqrt",
+    "∈": " in "})
 
 
 @lru_cache(maxsize=1)
