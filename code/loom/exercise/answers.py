@@ -20,6 +20,7 @@ from loom.exercise.jupyter import read_notebook
 from loom.exercise.markers import Block, conflicts, cut, marker_line
 from loom.exercise.model import Exercise
 
+LONGEST = 60_000  # characters of a head or of a block; Python takes its time over more
 _RESOLVE = ("choose one of the two versions, and delete the lines that start with <<<<<<<, "
             "======= and >>>>>>>")
 
@@ -126,6 +127,11 @@ class _Reader:
 
     def _wrong_lines(self, first: int, last: int) -> Problem | None:
         """Lines that no Python is made of, told before Python stumbles over them."""
+        size = sum(map(len, self.lines[first - 1:last]))
+        if size > LONGEST:
+            return self._problem(first, f"{size:,} characters of code, more than the {LONGEST:,} "
+                                 "that are read", "an answer takes a few hundred: keep data out "
+                                 "of it")
         for start, end in self.conflicts:
             if start <= last and end >= first:
                 return self._problem(max(start, first), "an unresolved merge conflict", _RESOLVE)

@@ -39,18 +39,20 @@ def read_bytes(path: Path, largest: int = LARGEST) -> bytes:
     except OSError as error:
         raise fail(f"cannot be opened: {error.strerror}", "see that it is there and that you may "
                    "read it (`ls -l`)", path=path) from None
-    with os.fdopen(handle, "rb") as file:
+    try:
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
             raise fail("is a folder, not a file", "move it away; `loom start` writes the file",
                        path=path)
         if not stat.S_ISREG(mode):
             raise fail("is not a plain file", "move it away; `loom start` writes one", path=path)
-        try:
+        with os.fdopen(handle, "rb", closefd=False) as file:
             content = file.read(largest + 1)
-        except OSError as error:
-            raise fail(f"cannot be read: {error.strerror}", "see that the disk is well",
-                       path=path) from None
+    except OSError as error:
+        raise fail(f"cannot be read: {error.strerror}", "see that the disk is well",
+                   path=path) from None
+    finally:
+        os.close(handle)
     if len(content) > largest:
         raise fail(f"is larger than {largest >> 20} MB", "answers are text of a few kilobytes: "
                    "take out what does not belong there", path=path)
