@@ -121,12 +121,19 @@ def fight(book: dict[str, str], honest: str, hostile: list[Program], *, warm: bo
 # --- the arena -------------------------------------------------------------
 
 class Arena:
-    """The first process of the namespace: starts the referee, watches, counts."""
+    """The first process of the namespace: starts the referee, watches, counts.
 
-    def __init__(self, orders: dict[str, Any]) -> None:
+    Args:
+        orders: what ``fight`` was told.
+        carry: a folder that is copied to ``work``, for another kind of referee.
+    """
+
+    def __init__(self, orders: dict[str, Any], carry: Path | None = None) -> None:
         self.orders = orders
         self.apart = os.getpid() == 1
         self.home = self._world()
+        if carry is not None:
+            shutil.copytree(carry, self.home / "work", symlinks=True)
         self.visitors = 0
         self.server = self._server() if self.apart else None
         self.referee: subprocess.Popen[bytes] | None = None
