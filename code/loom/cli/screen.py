@@ -12,12 +12,14 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.text import Text
 
-SIGNS = "✓✗→·●○█░─…"  # what a terminal has to be able to show, or gets ASCII
+    from loom.exercise.roles import Named
+
+SIGNS = "✓✗→·●○█▒░─…"  # what a terminal has to be able to show, or gets ASCII
 WIDEST = 100  # columns; longer lines are hard to read
 # What stands for a character in plain ASCII; one column each where columns matter.
 PLAIN = str.maketrans({
-    "✓": "+", "✗": "x", "→": ">", "·": "-", "●": "*", "○": ".", "█": "#", "░": ".", "─": "-",
-    "…": "...", "×": "x", "–": "-", "—": "-", "“": '"', "”": '"', "‘": "'", "’": "'", "−": "-",
+    "✓": "+", "✗": "x", "→": ">", "·": "-", "●": "*", "○": ".", "█": "#", "▒": "=", "░": ".",
+    "─": "-", "…": "...", "×": "x", "–": "-", "—": "-", "“": '"', "”": '"', "‘": "'", "’": "'", "−": "-",
     "•": "*", "▌": "|", "│": "|", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "\u00a0": " ",
     "∞": "inf", "√": "sqrt", "∑": "sum", "∏": "prod", "∈": "in", "⌘": "#", "┃": "|", "━": "-"})
 
@@ -43,7 +45,7 @@ class Screen:
         shown: Any = _Ascii(target) if self.ascii else target
         self.console: Console = Console(
             file=shown, width=width, highlight=False, markup=False, emoji=False,
-            **({"color_system": None} if bare else {}))
+            color_system=None if bare else "auto")
         self.console.width = max(40, min(self.console.width, WIDEST))
         self.styled = self.console.color_system is not None
 
@@ -68,6 +70,25 @@ class Screen:
 
         self.console.print(Text(line.rstrip()), soft_wrap=True)
 
+    def rule(self, what: str) -> None:
+        """A line across the screen, with a word at its left."""
+        from rich.text import Text
+
+        line = "─" * max(0, min(self.width, 60) - len(what) - 4)
+        self.say(Text(f"── {what} {line}", style="dim"))
+
+    def myst(self, text: str, named: Named, indent: int = 0) -> None:
+        """A text of the book's; ``named`` gives the titles of labels."""
+        from loom.cli.myst import show_myst
+
+        show_myst(self, text, named, indent)
+
+    def code(self, source: str, indent: int = 0) -> None:
+        """Python, in colors where there are any."""
+        from loom.cli.myst import show_code
+
+        show_code(self, source, indent)
+
     def row(self, left: str | Text, right: str | Text = "", indent: int = 0) -> None:
         """A line with something at its right edge."""
         from rich.table import Table
@@ -76,7 +97,7 @@ class Screen:
         grid.add_column(ratio=1)
         grid.add_column(justify="right", no_wrap=True)
         grid.add_row(left, right)
-        self.say(_pushed(grid, indent))
+        self.say(_pushed(grid, indent, expand=True))
 
     def text(self, what: str, style: str = "", indent: int = 0, hang: int = 0) -> None:
         """Text, wrapped; further lines stand ``hang`` columns deeper."""
@@ -93,10 +114,10 @@ class Screen:
         self.say(_pushed(grid, indent))
 
 
-def _pushed(what: RenderableType, indent: int) -> RenderableType:
+def _pushed(what: RenderableType, indent: int, expand: bool = False) -> RenderableType:
     from rich.padding import Padding
 
-    return Padding(what, (0, 0, 0, indent), expand=False) if indent else what
+    return Padding(what, (0, 0, 0, indent), expand=expand) if indent else what
 
 
 def _shows_signs(target: IO[str]) -> bool:

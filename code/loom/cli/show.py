@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,22 +18,10 @@ PRINTED = 12  # lines of the answer's own output that are shown
 
 @dataclass(frozen=True)
 class Around:
-    """What a verdict is shown with: where the answer stands, what is left to say."""
+    """What a verdict is shown with: where the answer stands, how many hints were seen."""
 
-    path: Path | None = None
-    line: int | None = None
-    hints_seen: int = 0
-    command: str = ""  # how the check is repeated, without the seed
-
-    @property
-    def place(self) -> str:
-        """``my-exercises/01_numbers.py:41``, as one types it from here."""
-        if self.path is None:
-            return ""
-        path = self.path
-        if path.is_absolute() and path.is_relative_to(Path.cwd()):
-            path = path.relative_to(Path.cwd())
-        return f"{path}:{self.line}" if self.line else str(path)
+    place: str = ""
+    hints: int = 0
 
 
 def points(earned: float, of: float) -> str:
@@ -135,7 +122,7 @@ def _foot(screen: Screen, exercise: Exercise, verdict: Verdict, around: Around) 
     if verdict.state == "passed":
         parts.append(Text(f"Other ways to write it: loom solution {exercise.id}"))
     else:
-        parts.append(Text(next_hint(exercise, around.hints_seen)))
+        parts.append(Text(next_hint(exercise, around.hints)))
         if verdict.outcomes:
             parts.append(Text(f"Repeat these numbers: --seed {verdict.seed}"))
     time = Text(f"{verdict.seconds:.2f} s")

@@ -41,11 +41,31 @@ def package_folder(book: Book | None, exercise: Exercise) -> Path:
     if book is None:
         raise fail(f"the exercise `{exercise.id}` was read without its book",
                    "give the book, or read the exercise from a bundle")
+    return folder_of(book.root, chapters_seen(book, exercise))
+
+
+def chapters_seen(book: Book, exercise: Exercise) -> tuple[Chapter, ...]:
+    """The chapters whose package an exercise's answers may import.
+
+    Raises:
+        LoomError: the chapter that the exercise names does not exist.
+    """
     if exercise.package is not None:
-        chapters = book.until(book.chapter(exercise.package))
-    else:
-        chapters = book.chapters[:book.chapter(exercise.chapter).position]
-    return folder_of(book.root, chapters)
+        return book.until(book.chapter(exercise.package))
+    return book.chapters[:book.chapter(exercise.chapter).position]
+
+
+def kept_folder(root: Path, chapters: tuple[Chapter, ...]) -> Path | None:
+    """The folder of the package that these chapters make, if it was written already.
+
+    Only the chapters' texts are looked at: they need not have been parsed.
+    """
+    folder = root / PACKAGES / _digest((c.path.name, c.text) for c in chapters)
+    if not (folder / WHOLE).is_file():
+        return None
+    with suppress(OSError):
+        os.utime(folder / WHOLE)  # in use
+    return folder
 
 
 def folder_of(root: Path, chapters: tuple[Chapter, ...]) -> Path:
@@ -54,11 +74,10 @@ def folder_of(root: Path, chapters: tuple[Chapter, ...]) -> Path:
     Raises:
         LoomError: as ``package_folder``.
     """
+    kept = kept_folder(root, chapters)
+    if kept is not None:
+        return kept
     folder = root / PACKAGES / _digest((c.path.name, c.text) for c in chapters)
-    if (folder / WHOLE).is_file():
-        with suppress(OSError):
-            os.utime(folder / WHOLE)  # in use
-        return folder
     from loom.tangle.modules import tangle
 
     package = tangle(chapters)

@@ -15,10 +15,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from loom.book.chapter import Chapter, Section, read_chapter
-from loom.book.toc import chapter_files
+from loom.book.toc import Book, chapter_files, read_book
 from loom.errors import LoomError, Problem, fail
 from loom.exercise.bundle import as_data, from_data
 from loom.exercise.model import Exercise
+from loom.exercise.package import chapters_seen, kept_folder, package_folder
 from loom.exercise.source import FOLDER, read_exercises, select
 from loom.files import BUILD, read_text, write_all
 
@@ -29,12 +30,14 @@ KEPT = Path(BUILD) / "exercises" / "shelf"
 class Shelf:
     """The book's exercises, by chapter; ``broken`` says why some are not there.
 
-    The chapters have their text and sections, and no cells.
+    The chapters have their text and sections, and no cells. ``points`` are
+    those that each exercise's cases give together, by its id.
     """
 
     root: Path
     chapters: tuple[Chapter, ...]
     by_chapter: dict[str, tuple[Exercise, ...]]
+    points: dict[str, float]
     broken: tuple[Problem, ...] = ()
 
     @property
@@ -51,6 +54,21 @@ class Shelf:
         titles = (s.title for c in self.chapters for s in c.sections if s.label == label)
         return next(titles, None) or next(
             (e.title for e in self.exercises if e.label == label), None)
+
+    def ready(self, exercise: Exercise) -> Exercise:
+        """The exercise with the package that its answers may import.
+
+        Raises:
+            LoomError: the package cannot be made of its chapters.
+        """
+        if exercise.packages is not None:
+            return exercise
+        folder = None
+        if not self.broken:
+            light = Book(self.root, self.chapters)
+            folder = kept_folder(self.root, chapters_seen(light, exercise))
+        return replace(exercise, packages=folder or package_folder(
+            read_book(self.root), exercise))
 
     def pick(self, text: str) -> tuple[Exercise, ...]:
         """The exercises that somebody means.
@@ -111,21 +129,24 @@ def read_shelf(root: Path) -> Shelf:
     """
     chapters: list[Chapter] = []
     found: dict[str, tuple[Exercise, ...]] = {}
+    points: dict[str, float] = {}
     broken: list[Problem] = []
     for position, (path, part, number) in enumerate(chapter_files(root)):
         try:
-            chapter, exercises = _shelved(root, Chapter(path, position, number, read_text(path),
-                                                        {}, (), (), part))
+            bare = Chapter(path, position, number, read_text(path), {}, (), (), part)
+            chapter, exercises, worth = _shelved(root, bare)
         except LoomError as error:
             broken += error.problems
             continue
         chapters.append(chapter)
         if exercises:
             found[chapter.name] = exercises
-    return Shelf(root, tuple(chapters), found, tuple(broken))
+            points |= worth
+    return Shelf(root, tuple(chapters), found, points, tuple(broken))
 
 
-def _shelved(root: Path, bare: Chapter) -> tuple[Chapter, tuple[Exercise, ...]]:
+def _shelved(root: Path, bare: Chapter
+             ) -> tuple[Chapter, tuple[Exercise, ...], dict[str, float]]:
     """A chapter's sections and exercises, out of the build folder or newly read."""
     source = root / FOLDER / bare.path.name
     there = source.is_file()
@@ -136,15 +157,23 @@ def _shelved(root: Path, bare: Chapter) -> tuple[Chapter, tuple[Exercise, ...]]:
     with suppress(OSError, ValueError, TypeError, KeyError, LoomError):
         data = json.loads(kept.read_bytes())
         return (replace(bare, sections=tuple(Section(**s) for s in data["sections"])),
-                tuple(replace(from_data(e, root), path=source) for e in data["exercises"]))
+                tuple(replace(from_data(e, root), path=source) for e in data["exercises"]),
+                {str(name): float(worth) for name, worth in data["points"].items()})
     chapter = read_chapter(bare.path, bare.position, bare.number, bare.part)
     exercises = read_exercises(source, chapter) if there else ()
-    data = {"sections": [asdict(s) for s in chapter.sections],
+    points = {e.id: _points(e) for e in exercises}
+    data = {"sections": [asdict(s) for s in chapter.sections], "points": points,
             "exercises": [as_data(e, root) for e in exercises]}
     with suppress(LoomError, OSError):  # a full disk only makes the next time slower
         old = tuple(p for p in kept.parent.glob(f"{bare.name}-{'?' * 20}.json") if p != kept)
         write_all({kept: json.dumps(data, ensure_ascii=False)}, remove=old)
-    return replace(chapter, cells=(), fences=(), header={}), exercises
+    return replace(chapter, cells=(), fences=(), header={}), exercises, points
+
+
+def _points(exercise: Exercise) -> float:
+    from loom.grade.cases import load_cases
+
+    return sum(case.points for case in load_cases(exercise))
 
 
 @lru_cache(maxsize=1)
@@ -155,6 +184,7 @@ def _tool() -> bytes:
 
     digest = hashlib.sha256()
     folder = Path(loom.exercise.__file__ or "").parent
-    for path in (Path(loom.book.chapter.__file__), Path(__file__), *sorted(folder.glob("*.py"))):
+    for path in (Path(loom.book.chapter.__file__), Path(__file__),
+                 Path(__file__).with_name("cases.py"), *sorted(folder.glob("*.py"))):
         digest.update(path.read_bytes())
     return digest.digest()

@@ -1,0 +1,179 @@
+"""``loom check``: judge answers, show the verdicts, remember them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from loom.errors import LoomError
+from loom.exercise.answers import Answer
+from loom.exercise.model import Exercise
+from loom.grade.desk import Desk, shown
+from loom.grade.progress import Progress, read_progress, remember
+from loom.grade.shelf import Shelf
+
+if TYPE_CHECKING:
+    from loom.cli.screen import Screen
+    from loom.grade.judge import Verdict
+    from loom.grade.warm import Warm
+
+
+class Bench:
+    """The warm processes that answers run in, one for each set of libraries."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.stack = stack
+        self.warm: dict[frozenset[str], Warm] = {}
+
+    def prepare(self, exercises: Sequence[Exercise]) -> None:
+        """Start what these exercises will need, without waiting for it."""
+        for exercise in exercises:
+            self.of(exercise)
+
+    def of(self, exercise: Exercise) -> Warm:
+        """The process for an exercise's answers."""
+        from loom.grade.warm import Warm
+
+        if exercise.libraries not in self.warm:
+            self.warm[exercise.libraries] = self.stack.enter_context(Warm(exercise.libraries))
+        return self.warm[exercise.libraries]
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    """Warm processes that end with the block."""
+    with ExitStack() as stack:
+        yield Bench(stack)
+
+
+def answers_to(shelf: Shelf, desk: Desk, exercises: Sequence[Exercise]) -> dict[str, Answer]:
+    """The answers to exercises of any chapters, by id.
+
+    Raises:
+        LoomError: a chapter has no file.
+    """
+    found: dict[str, Answer] = {}
+    for name in dict.fromkeys(e.chapter for e in exercises):
+        found |= desk.answers(shelf.by_chapter[name])
+    return {e.id: found[e.id] for e in exercises}
+
+
+def wanted(shelf: Shelf, desk: Desk, names: Sequence[str]) -> tuple[Exercise, ...]:
+    """The exercises that the arguments name; without any, all that were started.
+
+    Raises:
+        LoomError: a name means nothing; nothing was started yet.
+    """
+    if names:
+        return tuple(dict.fromkeys(e for name in names for e in shelf.pick(name)))
+    there = [e for e in shelf.exercises if desk.files(e.chapter)]
+    answers = answers_to(shelf, desk, there)
+    started = tuple(e for e in there if answers[e.id].started)
+    if started:
+        return started
+    from loom.errors import fail
+
+    example = there[0].id if there else "ID"
+    raise fail("nothing is started yet: every answer is as `loom start` wrote it",
+               f"write one in {shown(desk.folder)}, or name an exercise: `loom check {example}`")
+
+
+def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None, *,
+          everything: bool = False, seed: int | None = None) -> bool:
+    """Check answers.
+
+    Args:
+        shelf: the book's exercises.
+        desk: the learner's folder.
+        names: of exercises or chapters; all that were started if there are none.
+        screen: where to show the verdicts; None prints JSON.
+        everything: run all cases, even after one has failed.
+        seed: of the cases' inputs; a fresh one if None.
+
+    Returns:
+        Whether everything earned full marks.
+
+    Raises:
+        LoomError: a name means nothing, a file is not there.
+    """
+    exercises = wanted(shelf, desk, names)
+    answers = answers_to(shelf, desk, exercises)
+    progress = read_progress(desk.folder)
+    notes = list(progress.notes)
+    verdicts: list[Verdict] = []
+    rows = []
+    with bench() as ready:
+        ready.prepare([e for e in exercises if answers[e.id].started])
+        for exercise in exercises:
+            answer = answers[exercise.id]
+            verdict = judged(shelf, exercise, answer, ready, everything, seed)
+            notes += [n for n in remember(desk.folder, verdict) if n not in notes]
+            verdicts.append(verdict)
+            if screen is None:
+                rows.append({**verdict.as_json(), "place": answer.where()})
+            else:
+                _show(screen, exercise, verdict, answer, progress, len(exercises), len(verdicts))
+    passed = all(v.state == "passed" for v in verdicts)
+    if screen is None:
+        import sys
+
+        print(json.dumps({"schema": 1, "passed": passed,
+                          "earned": sum(v.earned for v in verdicts),
+                          "points": sum(v.points for v in verdicts), "exercises": rows}, indent=1))
+        print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
+        return passed
+    from loom.cli.show import total
+
+    if len(verdicts) > 1:
+        screen.say("")
+        screen.text(total(verdicts), "bold")
+    tell(screen, notes)
+    return passed
+
+
+def tell(screen: Screen, notes: Sequence[str]) -> None:
+    """What happened to the progress file."""
+    for note in notes:
+        screen.text(note, "yellow")
+
+
+def judged(shelf: Shelf, exercise: Exercise, answer: Answer, ready: Bench,
+           everything: bool = False, seed: int | None = None) -> Verdict:
+    """The verdict on one answer. An untouched stub starts no process."""
+    from loom.grade.judge import judge
+
+    if not answer.started or answer.problem is not None:
+        return judge(exercise, answer, seed=seed)
+    return judge(shelf.ready(exercise), answer, seed=seed, everything=everything,
+                 warm=ready.of(exercise))
+
+
+def _show(screen: Screen, exercise: Exercise, verdict: Verdict, answer: Answer,
+          progress: Progress, count: int, number: int) -> None:
+    from loom.cli.show import Around, show, show_short
+
+    around = Around(answer.where(), progress.of(exercise.id).hints)
+    if count == 1:
+        show(screen, exercise, verdict, around)
+        return
+    show_short(screen, exercise, verdict, around)
+    if verdict.state not in ("passed", "not started") and number < count:
+        screen.say("")
+
+
+def unbroken(shelf: Shelf) -> None:
+    """Refuse a book without exercises.
+
+    Raises:
+        LoomError: there are none; or why they cannot be read.
+    """
+    if shelf.exercises:
+        return
+    if shelf.broken:
+        raise LoomError(shelf.broken)
+    from loom.errors import fail
+
+    raise fail("this book has no exercises yet", "they stand in exercises/NN-name.md",
+               path=shelf.root)
