@@ -21,25 +21,78 @@
     },
   };
 
-  // "−1,5e3", "1 024", "1/3": numbers as people write them; NaN if it is none.
-  function asNumber(text) {
-    let plain = text.trim().replace(/[\u2212\u2013]/g, "-").replace(/[\s_\u202f]/g, "");
-    if (/^[-+]?\d{1,3}(,\d{3})+(\.\d*)?$/.test(plain)) plain = plain.replace(/,/g, "");
-    else if (!plain.includes(".")) plain = plain.replace(",", ".");
-    const one = "[-+]?(?:\\d+\\.?\\d*|\\.\\d+)(?:[eE][-+]?\\d+)?";
-    const match = plain.match(new RegExp(`^(${one})(?:/(${one})|(%))?$`));
-    return match ? Number(match[1]) / (match[2] ? Number(match[2]) : match[3] ? 100 : 1) : NaN;
+  // What follows reads and compares answers as `loom quiz` does (loom/quiz/marking.py).
+
+  // Neither case nor spaces matter, nor a space beside a bracket, a comma, a colon.
+  const typed = (text) => text.trim().split("\n")
+    .map((line) => line.toLowerCase().trim().replace(/\s+/g, " "))
+    .filter(Boolean)
+    .map((line) => line.replace(/\s*([[\](){},:])\s*/g, "$1"))
+    .join("\n");
+
+  // "262,144", "2^18", "1/3", "5 %", "1.5 nats"; NaN for what is no number.
+  function asNumber(text, unit, ask) {
+    const said = text.trim().replace(/[\u2212\u2013]/g, "-").replace(/[·×⋅]/g, "*")
+      .replace(/\u00a0/g, " ").replace(/[’_]/g, "").replace(/[. ]+$/, "");
+    const match = said.match(/^(.*?[\d.)])\s*(%|\p{L}[^\d]*)?$/su);
+    if (!match) return NaN;
+    const word = typed(match[2] || ""), percents = ["%", "percent", "per cent"];
+    const value = evaluate(match[1]);
+    if (percents.includes(word))
+      return unit && percents.includes(typed(unit)) ? value : value / 100;
+    const bare = (one) => one.replace(/[s.]+$/, "");
+    const asked = new Set((typed(ask).match(/[\p{L}\d]+/gu) || []).map(bare));
+    const fits = !word || (unit ? bare(word) === bare(typed(unit.replace(/`/g, "")))
+      : (word.match(/[\p{L}\d]+/gu) || []).every((one) => asked.has(bare(one))));
+    return fits ? value : NaN;
   }
+
+  // Arithmetic on plain numbers, by hand: nothing that was typed is ever run.
+  function evaluate(text) {
+    const source = text.replace(/(\d) (?=\d{3}\b)/g, "$1").replace(/[\d.,]+/g, separators)
+      .replace(/\^/g, "**").replace(/\s+/g, "");
+    const tokens = source.match(/(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?|\*\*|[-+*/()]/g) || [];
+    if (tokens.join("") !== source) return NaN;
+    let at = 0;
+    const factor = () => {
+      if ("-+".includes(tokens[at] || "?")) return tokens[at++] === "-" ? -factor() : factor();
+      let base = NaN;
+      if (tokens[at] === "(") {
+        at += 1;
+        base = sum();
+        if (tokens[at] !== ")") return NaN;
+      } else if (/\d/.test(tokens[at] || "")) base = Number(tokens[at]);
+      at += 1;
+      if (tokens[at] !== "**") return base;
+      at += 1;
+      return base ** factor();
+    };
+    const product = () => {
+      let value = factor();
+      while (tokens[at] === "*" || tokens[at] === "/")
+        value = tokens[at++] === "*" ? value * factor() : value / factor();
+      return value;
+    };
+    const sum = () => {
+      let value = product();
+      while (tokens[at] === "+" || tokens[at] === "-")
+        value = tokens[at++] === "+" ? value + product() : value - product();
+      return value;
+    };
+    const value = sum();
+    return at === tokens.length && Number.isFinite(value) ? value : NaN;
+  }
+
+  // A comma with three digits behind it groups them, any other is a point.
+  function separators(number) {
+    const point = number.lastIndexOf("."), comma = number.lastIndexOf(",");
+    if (comma < 0) return number.split(".").length > 2 ? number.replaceAll(".", "") : number;
+    if (point > comma || /^[1-9]\d{0,2}(,\d{3})+$/.test(number)) return number.replaceAll(",", "");
+    return number.replaceAll(".", "").replaceAll(",", ".");
+  }
+
   const near = (value, [target, margin]) =>
-    Math.abs(value - target) <= margin + 1e-9 * Math.max(margin, Math.abs(target));
-  const sameText = (one, other) => {
-    const plain = (text) => text.toLowerCase().trim().replace(/\s+/g, " ");
-    return plain(one) === plain(other);
-  };
-  const sameOutput = (one, other) => {
-    const plain = (text) => text.replace(/\r/g, "").replace(/[ \t]+$/gm, "").replace(/^\n+|\n+$/g, "");
-    return plain(one) === plain(other);
-  };
+    Math.abs(value - target) <= margin * (1 + 1e-9) + Math.abs(target) * 1e-12;
   const same = (one, other) => one.length === other.length && one.every((x, n) => x === other[n]);
 
   function make(tag, words, className) {
@@ -120,14 +173,16 @@
         (reply) => reply.dataset.given && fits(JSON.parse(reply.dataset.given))).slice(0, 1);
       if (this.kind in TYPED && !given.trim()) return ["", TYPED[this.kind], []];
       if (this.kind === "number") {
-        const value = asNumber(given);
+        const value = asNumber(given, this.form.dataset.unit,
+          this.form.querySelector(".question-ask").textContent);
         if (Number.isNaN(value))
-          return ["", "That is not a number. Write it in digits: 0.25, 1.5e-7, 1/3.", []];
+          return ["", `That is no number${this.form.dataset.unit
+            ? ` in ${this.form.dataset.unit}` : ""}. Write it in digits: 0.25, 1.5e-7, 1/3.`, []];
         return near(value, this.right) ? ["right", "", []]
           : ["wrong", "", find((wrong) => near(value, wrong))];
       }
       if (this.kind in TYPED) {
-        const fits = this.kind === "trace" ? sameOutput : sameText;
+        const fits = (one, other) => typed(one) === typed(other);
         return this.right.some((right) => fits(given, right)) ? ["right", "", []]
           : ["wrong", "", find(([wrong]) => fits(given, wrong))];
       }

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-DROPPED = {"index", "bibliography", "built", "tableofcontents", "contents", "raw", "only"}
+DROPPED = {"index", "bibliography", "built", "tableofcontents", "contents", "raw", "only",
+           "exercises", "quiz", "hints", "solutions", "quiz-answers"}
 CODE = {"code", "code-block", "sourcecode"}
 FENCE = re.compile(r"^\s{0,3}(?P<marks>`{3,}|:{3,}|~{3,})\s*"
                    r"(?:\{(?P<name>[\w:-]+)\})?(?P<rest>.*)$")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sphinx.writers.html5 import HTML5Translator
 
 SCRIPT, STYLE = "quiz.js", "practice.css"
-HINTS = {"multiple": "Choose all that hold.", "order": "Put these in order."}
+HINTS = {"multiple": "Choose all that hold."}
 LABELS = {"number": "Your number", "text": "Your answer", "trace": "What it prints"}
 
 
@@ -56,9 +56,12 @@ def _visit_question(self: HTML5Translator, node: nodes.Element) -> None:
     if not is_web(self):
         self.body.append(f'<div class="question" id="q-{name}">\n<p>{label}</p>\n')
         return
+    field = next(iter(node.findall(lambda n: type(n).__name__ == "entry_field")), None)
+    unit = f' data-unit="{self.attval(field["unit"])}"' \
+        if isinstance(field, nodes.Element) and field["unit"] else ""
     self.body.append(
         f'<form class="question" id="q-{name}" method="dialog" novalidate autocomplete="off" '
-        f'data-kind="{node["kind"]}" data-right="{self.attval(json.dumps(node["right"]))}">\n'
+        f'data-kind="{node["kind"]}"{unit} data-right="{self.attval(json.dumps(node["right"]))}">\n'
         f'<fieldset aria-describedby="ask-{name}"><legend>{label}</legend>\n'
         f'<div class="question-ask" id="ask-{name}">\n')
     self.context.append("</div>\n")

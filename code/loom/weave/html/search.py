@@ -5,9 +5,11 @@ from __future__ import annotations
 import html
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+
+from loom.weave.exercises import hidden
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -32,6 +34,24 @@ def setup(app: Sphinx) -> None:
             path.write_text(f"{head}{json.dumps(all_texts, ensure_ascii=False)};\n",
                             encoding="utf-8")
 
+    def leave_out(app: Sphinx) -> None:
+        """Words that a reader has not opened yet are no hits."""
+        builder: Any = app.builder
+        if builder.name != "html":
+            return
+        feed = builder.index_page
+
+        def index_page(page: str, doctree: nodes.document, title: str) -> None:
+            shown = doctree
+            if any(doctree.findall(hidden)):
+                shown = doctree.deepcopy()
+                for node in list(shown.findall(hidden)):
+                    node.parent.remove(node)
+            feed(page, shown, title)
+
+        builder.index_page = index_page
+
+    app.connect("builder-inited", leave_out)
     app.connect("doctree-resolved", gather)
     app.connect("build-finished", write)
 

@@ -7,7 +7,7 @@ from docutils import nodes
 from loom.weave.pdf import text
 from loom.weave.pdf.writer import Writer
 
-HINTS = {"multiple": "Choose all that hold.", "order": "Put these in order."}
+HINTS = {"multiple": "Choose all that hold."}
 
 
 class Practice(Writer):
