@@ -13,10 +13,10 @@ from functools import lru_cache
 from pathlib import Path
 
 from loom.book.chapter import Chapter
-from loom.book.toc import PACKAGE, Book
+from loom.book.toc import PACKAGE, Book, chapter_files, read_book
 from loom.errors import fail
 from loom.exercise.model import Exercise
-from loom.files import BUILD, told, write_all
+from loom.files import BUILD, read_text, told, write_all
 
 PACKAGES = Path(BUILD) / "exercises" / "packages"
 WHOLE = ".whole"  # the file that says that a folder was written to its end
@@ -24,13 +24,18 @@ KEPT = 40  # packages that stay, and the seconds that an unused one stays: a wor
 AGE = 3600.0
 
 
-def package_folder(book: Book | None, exercise: Exercise) -> Path:
+def package_folder(book: Book | Path | None, exercise: Exercise) -> Path:
     """The folder to put on ``sys.path`` for an exercise's answers.
 
     It holds ``scratchlm`` as of the chapter that the exercise names, or the
     one before its own (before chapter 1, a package with nothing in it). It is
     written once for the same chapters and kept in the build folder. An
     exercise out of a bundle brings its package along, and needs no book.
+
+    Args:
+        book: the book, or its folder: then its chapters are only parsed where
+            the package has to be made.
+        exercise: the exercise.
 
     Raises:
         LoomError: the chapter does not exist, a cell cannot be tangled, the
@@ -41,43 +46,35 @@ def package_folder(book: Book | None, exercise: Exercise) -> Path:
     if book is None:
         raise fail(f"the exercise `{exercise.id}` was read without its book",
                    "give the book, or read the exercise from a bundle")
-    return folder_of(book.root, chapters_seen(book, exercise))
-
-
-def chapters_seen(book: Book, exercise: Exercise) -> tuple[Chapter, ...]:
-    """The chapters whose package an exercise's answers may import.
-
-    Raises:
-        LoomError: the chapter that the exercise names does not exist.
-    """
-    if exercise.package is not None:
-        return book.until(book.chapter(exercise.package))
-    return book.chapters[:book.chapter(exercise.chapter).position]
-
-
-def kept_folder(root: Path, chapters: tuple[Chapter, ...]) -> Path | None:
-    """The folder of the package that these chapters make, if it was written already.
-
-    Only the chapters' texts are looked at: they need not have been parsed.
-    """
-    folder = root / PACKAGES / _digest((c.path.name, c.text) for c in chapters)
-    if not (folder / WHOLE).is_file():
-        return None
-    with suppress(OSError):
-        os.utime(folder / WHOLE)  # in use
+    if isinstance(book, Book):
+        root = book.root
+        texts = [(c.path, c.text) for c in book.chapters]
+    else:
+        root = book
+        texts = [(path, read_text(path)) for path, _, _ in chapter_files(root)]
+    names = [path.stem for path, _ in texts]
+    wanted = exercise.package or exercise.chapter
+    if wanted not in names:
+        raise fail(f"the exercise `{exercise.id}` belongs to {wanted}, which is not in _toc.yml",
+                   "add the chapter, or mend the exercise", path=exercise.path,
+                   line=exercise.line)
+    count = names.index(wanted) + (exercise.package is not None)
+    folder = root / PACKAGES / _digest((path.name, text) for path, text in texts[:count])
+    if _is_whole(folder):
+        with suppress(OSError):
+            os.utime(folder / WHOLE)  # in use
+        return folder
+    whole = book if isinstance(book, Book) else read_book(root)
+    _write(folder, whole.chapters[:count])
     return folder
 
 
-def folder_of(root: Path, chapters: tuple[Chapter, ...]) -> Path:
-    """The folder of the package that these chapters make.
+def _is_whole(folder: Path) -> bool:
+    return (folder / WHOLE).is_file() and (folder / PACKAGE / "__init__.py").is_file()
 
-    Raises:
-        LoomError: as ``package_folder``.
-    """
-    kept = kept_folder(root, chapters)
-    if kept is not None:
-        return kept
-    folder = root / PACKAGES / _digest((c.path.name, c.text) for c in chapters)
+
+def _write(folder: Path, chapters: tuple[Chapter, ...]) -> None:
+    """Write the package that chapters make, all of it or nothing."""
     from loom.tangle.modules import tangle
 
     package = tangle(chapters)
@@ -93,7 +90,7 @@ def folder_of(root: Path, chapters: tuple[Chapter, ...]) -> Path:
         try:
             os.replace(new, folder)
         except OSError as error:
-            if not (folder / WHOLE).is_file():  # another command was quicker, or it is damaged
+            if not _is_whole(folder):  # damaged; otherwise another command was quicker
                 shutil.rmtree(folder, ignore_errors=True)
                 try:
                     os.replace(new, folder)
@@ -103,7 +100,6 @@ def folder_of(root: Path, chapters: tuple[Chapter, ...]) -> Path:
         shutil.rmtree(new, ignore_errors=True)
     with suppress(OSError):
         _prune(folder.parent)
-    return folder
 
 
 def _prune(folder: Path) -> None:
