@@ -1,0 +1,235 @@
+"""Where a worker lives: namespaces, a small root, limits. Runs inside the worker.
+
+On Linux a worker enters namespaces of its own. What it sees is a new root that
+holds Python, its libraries and an empty folder, all of it read-only but the
+folder; there is no network, and no process but its own. When the first process
+of the namespace ends, the system ends every other. Imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import struct
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+CLONE = {"mnt": 0x00020000, "uts": 0x04000000, "ipc": 0x08000000, "user": 0x10000000,
+         "pid": 0x20000000, "net": 0x40000000}
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
+MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
+MNT_DETACH = 2
+PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+MOUNT_SETATTR = 442  # the same number on every machine
+AT_RECURSIVE, AT_FDCWD = 0x8000, -100
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
+SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store",
+          "/gnu/store", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+DEVICES = ("null", "zero", "full", "random", "urandom")
+DISK = 64 << 20  # bytes an answer may write
+SLACK = 128  # MiB for messages on their way
+LINUX = sys.platform == "linux"
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Missing(OSError):
+    """The system does not give what was asked."""
+
+
+def _checked(result: int, what: str) -> None:
+    if result != 0:
+        code = ctypes.get_errno()
+        raise Missing(code, f"{what}: {os.strerror(code)}")
+
+
+def prctl(option: int, value: int) -> bool:
+    """Set an attribute of this process; False where that is not possible."""
+    return LINUX and _libc.prctl(option, ctypes.c_ulong(value), ctypes.c_ulong(0),
+                                 ctypes.c_ulong(0), ctypes.c_ulong(0)) == 0
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, data: str = "") -> None:
+    _checked(_libc.mount(source.encode(), target.encode(), kind and kind.encode(),
+                         ctypes.c_ulong(flags), data.encode()), f"mount {target}")
+
+
+def leave_world() -> None:
+    """Enter new user, mount, network, IPC and host-name namespaces; children a new PID one.
+
+    Raises:
+        Missing: the system refuses.
+    """
+    if not LINUX or os.uname().machine not in PIVOT_ROOT:
+        raise Missing(0, "no namespaces on this system")
+    user, group = os.getuid(), os.getgid()
+    _checked(_libc.unshare(ctypes.c_int(sum(CLONE.values()))), "unshare")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user or 1000} {user} 1"),
+                       ("gid_map", f"{group or 1000} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
+def build_root(where: str, seen: Sequence[str]) -> str:
+    """Make a small root and move into it. For the first process of the namespace.
+
+    Args:
+        where: an empty folder, where the new root is put together.
+        seen: files and folders that are visible, read-only, at their own paths.
+
+    Returns:
+        What the system did not grant, in words; empty if it granted all.
+
+    Raises:
+        Missing: the system refuses what cannot be done without.
+    """
+    lacks = []
+    with suppress(OSError), open("/proc/sys/user/max_user_namespaces", "w") as file:
+        file.write("0")
+    with suppress(OSError), open("/proc/sys/kernel/pid_max", "w") as file:
+        file.write("400")
+    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
+    for path in sorted({*filter(os.path.lexists, SYSTEM), *seen}):
+        _show(path, where)
+    for name in DEVICES:
+        _show(f"/dev/{name}", where)
+    folders = ("/proc", "/tmp", "/dev/shm")
+    for folder in folders:
+        os.makedirs(where + folder, exist_ok=True)
+    for name, number in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
+        os.symlink(f"/proc/self/fd{number}", f"{where}/dev/{name}")
+    attributes = struct.pack("QQQQ", MS_RDONLY | MS_NOSUID, 0, 0, 0)
+    if _libc.syscall(MOUNT_SETATTR, AT_FDCWD, where.encode(), AT_RECURSIVE, attributes,
+                     ctypes.c_size_t(len(attributes))) != 0:
+        lacks.append("its view of the system's folders is not read-only")
+    mount("tmpfs", f"{where}/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=700,size={DISK}")
+    mount("tmpfs", f"{where}/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=700,size={DISK}")
+    try:
+        mount("proc", f"{where}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    except Missing:
+        lacks.append("it has no /proc")
+    os.chdir(where)
+    _checked(_libc.syscall(PIVOT_ROOT[os.uname().machine], b".", b"."), "pivot_root")
+    _checked(_libc.umount2(b".", MNT_DETACH), "umount of the old root")
+    os.chdir("/tmp")
+    return "; ".join(lacks)
+
+
+def _show(path: str, where: str) -> None:
+    """Bind one file or folder at the same path of the new root."""
+    target = where + path
+    if os.path.lexists(target):
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    if os.path.islink(path):
+        os.symlink(os.readlink(path), target)
+        return
+    if os.path.isdir(path):
+        os.makedirs(target)
+    else:
+        os.close(os.open(target, os.O_CREAT | os.O_WRONLY, 0o644))
+    mount(path, target, None, MS_BIND | MS_REC)
+
+
+def drop_rights() -> None:
+    """Give up every capability, for good, and those of programs started later."""
+    if not LINUX:
+        return
+    prctl(PR_SET_NO_NEW_PRIVS, 1)
+    for capability in range(64):
+        if not prctl(PR_CAPBSET_DROP, capability):
+            break
+    header, nothing = struct.pack("Ii", 0x20080522, 0), struct.pack("6I", *[0] * 6)
+    _libc.capset(header, nothing)
+
+
+def limit(megabytes: int, seconds: int, processes: int, files: int = 64) -> None:
+    """Cap what this process and its children may take.
+
+    Args:
+        megabytes: memory above what the libraries took already.
+        seconds: processor time.
+        processes: how many more this user may have than now; 0 for no limit.
+        files: how many may be open.
+    """
+    data = (_data_now() + ((megabytes + SLACK) << 20)) if megabytes else resource.RLIM_INFINITY
+    for name, value in (("RLIMIT_DATA", data), ("RLIMIT_CPU", seconds), ("RLIMIT_CORE", 0),
+                        ("RLIMIT_FSIZE", DISK), ("RLIMIT_NOFILE", files),
+                        ("RLIMIT_NPROC", processes), ("RLIMIT_MEMLOCK", 1 << 20),
+                        ("RLIMIT_MSGQUEUE", 1 << 16)):
+        kind = getattr(resource, name, None)
+        if kind is None or (name == "RLIMIT_NPROC" and not value):
+            continue
+        hard = resource.getrlimit(kind)[1]
+        if hard != resource.RLIM_INFINITY:
+            value = min(value, hard) if value != resource.RLIM_INFINITY else hard
+        with suppress(OSError, ValueError):
+            resource.setrlimit(kind, (value, value))
+
+
+@contextmanager
+def less_memory(megabytes: int) -> Iterator[None]:
+    """Cap what may be allocated in here at so much more than now (the code may lift it)."""
+    now = _data_now()
+    soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = now + (megabytes << 20)
+    if LINUX and (hard == resource.RLIM_INFINITY or wanted < hard):
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_DATA, (wanted, hard))
+    try:
+        yield
+    finally:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def _data_now() -> int:
+    with suppress(OSError), open("/proc/self/status") as file:
+        for line in file:
+            if line.startswith("VmData:"):
+                return int(line.split()[1]) << 10
+    return 1 << 30
+
+
+def tasks_of_user() -> int:
+    """How many processes and threads this user has (RLIMIT_NPROC counts them)."""
+    count, user = 0, os.getuid()
+    for name in os.listdir("/proc") if LINUX else ():
+        with suppress(OSError):
+            if name.isdigit() and os.stat(f"/proc/{name}").st_uid == user:
+                count += len(os.listdir(f"/proc/{name}/task"))
+    return count
+
+
+def children() -> list[int]:
+    """The processes whose parent is this one (Linux)."""
+    found = []
+    me = os.getpid()
+    for name in os.listdir("/proc") if LINUX else ():
+        if name.isdigit():
+            with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:
+                if int(file.read().rpartition(b")")[2].split()[1]) == me:
+                    found.append(int(name))
+    return found
+
+
+def end_strays(known: Sequence[int] = ()) -> None:
+    """Kill and reap every child of this process except the known ones, and theirs.
+
+    Orphans come to a process that has called ``PR_SET_CHILD_SUBREAPER``, so
+    that this ends once nothing that a worker started is left.
+    """
+    for _ in range(2000):
+        strays = [child for child in children() if child not in known]
+        if not strays:
+            return
+        for child in strays:
+            with suppress(OSError):
+                os.kill(child, signal.SIGKILL)
+        for child in strays:
+            with suppress(OSError):
+                os.waitpid(child, 0)

@@ -1,0 +1,255 @@
+"""What the judge says: how a call was made, what came of it, where, and what to do."""
+
+from __future__ import annotations
+
+import ast
+import re
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from loom.grade.cases import Call, Case
+from loom.grade.compare import number, short
+from loom.grade.hand import Reply
+from loom.grade.wire import Tensor
+
+WIDEST = 200
+MOST_LINES = 11  # with the case's `why`, twelve
+ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+SIGNALS = {"SIGSEGV": "it crashed the interpreter (a segmentation fault; very deep recursion is "
+                      "the likeliest cause)",
+           "SIGABRT": "it aborted the interpreter", "SIGFPE": "it crashed the interpreter",
+           "SIGBUS": "it crashed the interpreter", "SIGILL": "it crashed the interpreter",
+           "SIGKILL": "its process was killed, by itself or for lack of memory",
+           "SIGXCPU": "it used more processor time than all cases together may",
+           "SIGXFSZ": "it wrote a file larger than it may"}
+
+
+@dataclass(frozen=True)
+class Text:
+    """An answer's text, to quote lines from: the source, and what to call a line."""
+
+    source: str
+    where: Callable[[int], str]
+
+    def at(self, line: int, note: str = "") -> str:
+        """``at my-exercises/01_numbers.py:43   e = np.exp(x)     RuntimeWarning: …``"""
+        lines = self.source.split("\n")
+        text = lines[line - 1].strip() if 0 < line <= len(lines) else ""
+        quoted = f"at {plain(self.where(line))}   {plain(text[:90])}"
+        return quoted + (f"     {plain(note)}" if note else "")
+
+
+def plain(text: str, longest: int = WIDEST) -> str:
+    """Untrusted text as one line that a terminal only prints."""
+    text = ADDRESS.sub("at 0x…", " ".join(text[:4 * longest].split()))
+    text = "".join(c if c.isprintable() else "\ufffd" for c in text)
+    return text if len(text) <= longest else text[:longest - 1] + "…"
+
+
+@lru_cache(maxsize=64)
+def parameters(source: str, name: str) -> tuple[str, ...] | None:
+    """The names of a function's or a class's parameters, as trusted source defines them."""
+    for node in ast.parse(source).body:
+        if getattr(node, "name", None) != name:
+            continue
+        found: Any = node
+        if isinstance(node, ast.ClassDef):
+            found = next((n for n in node.body if isinstance(n, ast.FunctionDef)
+                          and n.name == "__init__"), None)
+        if isinstance(found, ast.FunctionDef):
+            names = [a.arg for a in [*found.args.posonlyargs, *found.args.args]]
+            return tuple(names[isinstance(node, ast.ClassDef):])
+    return None
+
+
+def called(case: Case, call: Call, solution: str, count: tuple[int, int]) -> list[str]:
+    """How the answer was called, with what: one line, or one more for each large argument."""
+    several = f"call {count[0]} of {count[1]}: " if count[1] > 1 else ""
+    names: Sequence[str] = parameters(case.drive or solution, case.call) or ()
+    if case.drive:
+        names = names[1:]
+    pairs = [(names[i] if i < len(names) else f"argument {i + 1}", value)
+             for i, value in enumerate(call.args)] + list(call.kwargs.items())
+    literal = [f"{name}={short(value)}" if name in call.kwargs else short(value)
+               for name, value in pairs]
+    if case.drive:
+        what = _purpose(case.drive) or "the grader's steps"
+        if not pairs:
+            return [several + what]
+        inside = "; ".join(f"{name}{value(v)}" for name, v in pairs)
+        return [plain(f"{several}{what}, with {inside}")]
+    if sum(map(len, literal)) + 2 * len(literal) <= 76 and all(
+            "…" not in text for text in literal):
+        return [f"{several}{case.call}({', '.join(literal)})"]
+    heads = ", ".join(name for name, _ in pairs)
+    one = f"{several}{case.call}({heads}) with " + "; ".join(
+        f"{name}{value(v)}" for name, v in pairs)
+    if len(one) <= 110:
+        return [one]
+    lines = [f"{several}{case.call}({heads}) with"]
+    lines += [plain(f"  {name}{value(v)}", 110) for name, v in pairs[:4]]
+    return lines + ([f"  and {len(pairs) - 4} more arguments"] if len(pairs) > 4 else [])
+
+
+def _purpose(drive: str) -> str:
+    """The first line of a drive's docstring."""
+    node = ast.parse(drive).body[0]
+    text = ast.get_docstring(node) if isinstance(node, ast.FunctionDef) else None
+    return text.split("\n")[0].rstrip(".") if text else ""
+
+
+def value(found: Any) -> str:
+    """An argument: small ones in full, arrays by shape and range."""
+    if isinstance(found, np.ndarray) and found.size > 6:
+        kind = f"tensor {found.torch_dtype}" if isinstance(found, Tensor) else str(found.dtype)
+        text = f": {kind} {tuple(found.shape)}"
+        numbers = np.asarray(found)
+        if numbers.dtype.kind == "b":
+            return f"{text}, {int(numbers.sum()):,} true"
+        if numbers.dtype.kind not in "iuf":
+            return text
+        finite = numbers[np.isfinite(numbers)]
+        odd = numbers.size - finite.size
+        if finite.size:
+            text += f", values {number(finite.min())} to {number(finite.max())}"
+        return text + (f", {odd:,} not finite" if odd else "")
+    text = short(found)
+    if isinstance(found, list | tuple | dict | set | str | bytes) and text.endswith("…"):
+        return f": {type(found).__name__} of {len(found):,}, {short(found, 40)}"
+    return f" = {text}"
+
+
+def ended(reply: Reply, text: Text, file: str, seconds: float, megabytes: int,
+          while_: str) -> list[str]:
+    """Why a worker sent nothing that can be used."""
+    what = {
+        "time": f"stopped after {seconds:g} s, its time limit{while_}: it may never end, "
+                "or be too slow",
+        "memory": f"stopped: it takes more than {megabytes:,} MB of memory{while_}",
+        "processes": f"stopped: it starts too many processes or threads{while_}",
+        "disk": f"stopped: it writes more than 64 MB of files{while_}",
+        "closed": f"it broke off the connection to the grader{while_}",
+        "malformed": f"it wrote to the grader's own channel{while_}: {reply.detail}",
+        "failed": f"its process did not start: {reply.detail}",
+    }.get(reply.ended, "")
+    if reply.ended == "exit":
+        what = f"it ended its own process{while_} (os._exit or the like, code {reply.detail})"
+    elif reply.ended == "signal":
+        try:
+            name = signal.Signals(int(reply.detail)).name
+        except ValueError:
+            name = f"signal {reply.detail}"
+        what = SIGNALS.get(name, f"it ended its own process{while_} ({name})")
+    lines = [plain(what)]
+    own = [line for name, line in reply.trace if name == file]
+    if own:
+        lines.append(text.at(own[0], "was running" if reply.ended == "time" else ""))
+    if reply.ended in ("exit", "closed", "malformed"):
+        lines.append("→ let the function return its value, and nothing else")
+    return lines
+
+
+def raised(error: Mapping[str, Any], text: Text, called_by: str = "") -> list[str]:
+    """An exception that the answer did not catch."""
+    kinds, said = kinds_of(error), str(error.get("text", ""))
+    name = kinds[0]
+    lines = [plain(f"{name}: {said}" if said else name)]
+    own = [line for line in error.get("lines", ()) if isinstance(line, int)]
+    if len(own) > 4 and kinds[0] == "RecursionError":
+        own = own[-1:]
+    lines += [text.at(line) for line in list(dict.fromkeys(own))[-3:]]
+    remedy = _remedy(kinds, said, bool(own), called_by)
+    return lines + ([f"→ {remedy}"] if remedy else [])
+
+
+def kinds_of(error: Mapping[str, Any]) -> list[str]:
+    kinds = error.get("kinds")
+    if isinstance(kinds, list) and kinds and all(isinstance(kind, str) for kind in kinds):
+        return [plain(kind, 60) for kind in kinds]
+    return ["an exception"]
+
+
+def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
+    if kinds[0] == "NotImplementedError":
+        return "this part is still to be written: replace `raise NotImplementedError`"
+    if "SystemExit" in kinds:
+        return "leave out exit() and sys.exit(): return the value instead"
+    if "EOFError" in kinds and "EOF when reading a line" in said:
+        return "your answer asks for input, and graders have no keyboard: leave out input()"
+    if "MemoryError" in kinds:
+        return "it asks for more memory than a case may use: is an array larger than it must be?"
+    if "RecursionError" in kinds:
+        return "it calls itself without end: is there a case in which it stops?"
+    if "ModuleNotFoundError" in kinds:
+        return "use only Python's own modules, numpy, and what the exercise names"
+    if "PermissionError" in kinds or "OSError" in kinds[:1]:
+        return "answers have no network, and see no files but an empty folder"
+    if "NameError" in kinds:
+        return "is it spelled as where it is defined? Imports belong to the file's head or here"
+    if not own and called_by and kinds[0] in ("AttributeError", "TypeError"):
+        return called_by
+    return ""
+
+
+def warned(notes: Any, text: Text) -> list[str]:
+    """The first two warnings that the answer's own lines caused."""
+    lines = []
+    for note in notes if isinstance(notes, list) else ():
+        if isinstance(note, list) and len(note) == 3 and isinstance(note[2], int):
+            lines.append(text.at(note[2], f"{note[0]}: {note[1]}"))
+    return list(dict.fromkeys(lines))[:2]
+
+
+def missing(name: str, defined: Sequence[str]) -> list[str]:
+    """An answer without a name that it should define."""
+    own = [plain(one, 40) for one in defined if not one.startswith("_")]
+    return [f"it defines no `{name}`", f"→ {_near(name, own)}"]
+
+
+def _near(name: str, defined: Sequence[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(name.lower(), [n.lower() for n in defined], 1, 0.6)
+    found = next((n for n in defined if close and n.lower() == close[0]), None)
+    if found:
+        return f"rename `{found}`: the grader looks for `{name}`"
+    return f"keep the name of the stub: the grader looks for `{name}`"
+
+
+def signature(name: str, call: Call, solution: str, theirs: str) -> list[str]:
+    """An answer whose parameters do not fit the call."""
+    names = parameters(solution, name)
+    wanted = f"{name}({', '.join(names)})" if names is not None else name
+    return [f"the grader calls {wanted}; yours is {plain(name + theirs, 120)}",
+            "→ take the parameters of the stub, in its order"]
+
+
+def nothing(printed: bool) -> str:
+    """What to do about a function that returns None."""
+    if printed:
+        return "→ your function prints its result and returns nothing: write `return` there"
+    return "→ your function returns nothing: is there a `return` on every path?"
+
+
+def unsendable(what: str) -> list[str]:
+    """A value of a type that graders do not take."""
+    lines = [f"it returns {plain(what, 120)}, which the grader does not accept"]
+    if "generator" in what or "iterator" in what:
+        lines.append("→ return the values themselves, in a list or an array")
+    elif "a function" in what:
+        lines.append("→ return what the function gives: are the parentheses of a call missing?")
+    elif "dtype object" in what:
+        lines.append("→ an array of objects: do the rows have different lengths, or is there a "
+                     "None among the numbers?")
+    else:
+        lines.append("→ return numbers, text, arrays, tensors, or lists, tuples and dicts of these")
+    return lines
+
+
+__all__ = ["Text", "called", "ended", "missing", "nothing", "parameters", "plain",
+           "raised", "signature", "unsendable", "value", "warned"]

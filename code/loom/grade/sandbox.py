@@ -1,0 +1,64 @@
+"""Running somebody else's work: the warm process itself inside bubblewrap."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loom.errors import fail
+from loom.grade.cage import SYSTEM
+
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A sandbox made by bubblewrap; each warm process gets one of its own.
+
+    Inside there is no network, no other process, and of the files only the
+    system's programs and Python with its libraries, read-only. The judge's
+    folder, the book, homes and other submissions are not there.
+    """
+
+    program: str = field(default_factory=lambda: shutil.which("bwrap") or "")
+    packages: tuple[Path, ...] = ()
+
+    def command(self, command: Sequence[str], seen: Sequence[str], where: str) -> list[str]:
+        """The command that runs another one inside.
+
+        Args:
+            command: what is run.
+            seen: files and folders that it sees, read-only.
+            where: the folder that it may write to, which is there empty.
+
+        Raises:
+            LoomError: there is no bubblewrap.
+        """
+        if not self.program:
+            raise fail("there is no bubblewrap (`bwrap`) on this computer",
+                       "install the package `bubblewrap`, or run without the sandbox")
+        shown: list[str] = []
+        ours = [str(HERE / f"{name}.py") for name in ("worker", "wire", "cage")]
+        executable = command[0]
+        links = [executable, *_chain(executable)]
+        for path in dict.fromkeys([*SYSTEM, *seen, *ours, *links, *map(str, self.packages)]):
+            if os.path.islink(path) and path in SYSTEM:
+                shown += ["--symlink", os.readlink(path), path]
+            elif os.path.lexists(path):
+                shown += ["--ro-bind", path, path]
+        return [self.program, "--unshare-all", "--die-with-parent", "--new-session",
+                "--cap-drop", "ALL", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp",
+                *shown, "--dir", where, "--chdir", where, "--", *command]
+
+
+def _chain(path: str) -> list[str]:
+    """Where a chain of links leads, step by step."""
+    found: list[str] = []
+    while os.path.islink(path) and len(found) < 20:
+        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(path)))
+        found.append(path)
+    return found
+

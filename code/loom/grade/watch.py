@@ -1,0 +1,87 @@
+"""What a worker and all its descendants take, seen from outside."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+MOST_PROCESSES = 32
+MOST_THREADS = 256
+MOST_DISK = 64 << 20
+PAGE = os.sysconf("SC_PAGESIZE")
+
+
+class Watch:
+    """Looks at the tree of processes below one, and says when it is too much."""
+
+    def __init__(self, process: int, memory: int, folder: str) -> None:
+        self.process, self.memory, self.folder = process, memory, folder
+        self.most = 0
+        self._direct = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+
+    def begin(self, most: int) -> None:
+        """From now on the tree may take so many bytes more than the libraries do."""
+        self.most = most
+
+    def excess(self) -> str:
+        """What there is too much of: ``memory``, ``processes``, ``disk``; or nothing."""
+        threads, memory = 0, 0
+        tree = self._tree()
+        if len(tree) > MOST_PROCESSES + 3:
+            return "processes"
+        for process in tree:
+            threads += self._threads(process)
+            memory += max(0, self._own(process) - self.memory)
+        if threads > MOST_THREADS:
+            return "processes"
+        if memory > self.most:
+            return "memory"
+        return "disk" if self.folder and self._written() > MOST_DISK else ""
+
+    def _tree(self) -> list[int]:
+        """The process and its descendants."""
+        if not self._direct:
+            return self._asked()
+        found = [self.process]
+        for process in found:
+            if len(found) > 10 * MOST_PROCESSES:
+                break
+            with suppress(OSError):
+                for thread in os.listdir(f"/proc/{process}/task"):
+                    with open(f"/proc/{process}/task/{thread}/children") as file:
+                        found += map(int, file.read().split())
+        return found
+
+    def _asked(self) -> list[int]:
+        import psutil  # type: ignore[import-untyped,unused-ignore]
+
+        with suppress(psutil.Error):
+            parent = psutil.Process(self.process)
+            return [self.process, *(child.pid for child in parent.children(recursive=True))]
+        return []
+
+    def _threads(self, process: int) -> int:
+        with suppress(OSError):
+            return os.stat(f"/proc/{process}/task").st_nlink - 2
+        return 1
+
+    def _own(self, process: int) -> int:
+        """Bytes of memory that are not a file's, shared memory included."""
+        with suppress(OSError), open(f"/proc/{process}/status") as file:
+            parts = dict(line.split(":", 1) for line in file)
+            return sum(int(parts[name].split()[0]) << 10
+                       for name in ("RssAnon", "RssShmem") if name in parts)
+        if not self._direct:
+            import psutil
+
+            with suppress(psutil.Error):
+                return int(psutil.Process(process).memory_info().rss)
+        return 0
+
+    def _written(self) -> int:
+        total = 0
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                with suppress(OSError):
+                    total += os.lstat(os.path.join(folder, name)).st_size
+        return total
