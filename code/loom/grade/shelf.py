@@ -15,11 +15,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from loom.book.chapter import Chapter, Section, read_chapter
-from loom.book.toc import Book, chapter_files, read_book
+from loom.book.toc import chapter_files
 from loom.errors import LoomError, Problem, fail
 from loom.exercise.bundle import as_data, from_data
 from loom.exercise.model import Exercise
-from loom.exercise.package import chapters_seen, kept_folder, package_folder
+from loom.exercise.package import package_folder
 from loom.exercise.source import FOLDER, read_exercises, select
 from loom.files import BUILD, read_text, write_all
 
@@ -61,14 +61,7 @@ class Shelf:
         Raises:
             LoomError: the package cannot be made of its chapters.
         """
-        if exercise.packages is not None:
-            return exercise
-        folder = None
-        if not self.broken:
-            light = Book(self.root, self.chapters)
-            folder = kept_folder(self.root, chapters_seen(light, exercise))
-        return replace(exercise, packages=folder or package_folder(
-            read_book(self.root), exercise))
+        return replace(exercise, packages=package_folder(self.root, exercise))
 
     def pick(self, text: str) -> tuple[Exercise, ...]:
         """The exercises that somebody means.
