@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-import atexit
 import shutil
-import tempfile
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from loom.book.chapter import HEADER
-from loom.book.toc import read_book
 from loom.errors import LoomError
-from loom.run.store import Store
 from loom.weave import build as building
 from loom.weave.build import build, current
-from loom.weave.html.fonts import write_fonts
 
 GOOD = """(ch-one)=
 # One
@@ -57,54 +51,13 @@ def two() -> int:
 ```
 """
 
-REPOSITORY = Path(__file__).parents[2]
-OUTPUTS = "printed by no kernel"
-
-
-def weave_book(root: Path, chapters: dict[str, str]) -> Path:
-    """Write a book with the real configuration and style, and outputs for its cells."""
-    for name in ("_config.yml", "requirements.lock"):
-        shutil.copy(REPOSITORY / name, root)
-    for name in ("_static", "_templates", "_epub"):
-        shutil.copytree(REPOSITORY / "book" / name, root / "book" / name)
-    shutil.copytree(_assets(), root / "_build" / "weave" / "static")
-    (root / "book" / "references.bib").write_text("")
-    (root / "book" / "index.md").write_text("# A small book\n\nIts first words.\n")
-    for name, body in chapters.items():
-        (root / "book" / f"{name}.md").write_text(f"{HEADER}\n\n{body}", encoding="utf-8")
-    files = "".join(f"  - file: book/{name}\n" for name in chapters)
-    (root / "_toc.yml").write_text(
-        f"format: jb-book\nroot: book/index\ndefaults: {{numbered: true}}\nchapters:\n{files}")
-    for name in chapters:
-        put_outputs(root, name)
-    return root
-
-
-@lru_cache
-def _assets() -> Path:
-    """Fonts and MathJax, prepared once for all of these books."""
-    folder = Path(tempfile.mkdtemp(prefix="loom-assets-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    write_fonts(folder)
-    return folder
-
-
-def put_outputs(root: Path, name: str) -> None:
-    """Store outputs for a chapter as it is now."""
-    book = read_book(root)
-    chapter = book.chapter(name)
-    cells = [nbformat.v4.new_code_cell(cell.source, execution_count=1, outputs=[
-        nbformat.v4.new_output("stream", name="stdout", text=f"{OUTPUTS}\n")])
-        for cell in chapter.cells]
-    language = {"name": "python", "pygments_lexer": "ipython3"}
-    Store(book).save(chapter, nbformat.v4.new_notebook(
-        cells=cells, metadata={"language_info": language}), 1.0)
+OUTPUTS = "printed by no kernel"  # conftest.put_outputs
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Path:
+def root(weave_book: Callable[[Mapping[str, str]], Path]) -> Path:
     """A book of two chapters with outputs, which no kernel made."""
-    return weave_book(tmp_path, {"01-one": GOOD, "02-two": TWO})
+    return weave_book({"01-one": GOOD, "02-two": TWO})
 
 
 def page(root: Path, name: str) -> str:
@@ -169,8 +122,9 @@ def test_what_is_up_to_date_is_left_alone(root: Path, monkeypatch: pytest.Monkey
     assert current(root, "html") == built.path
 
 
-def test_every_warning_is_a_problem_with_its_line(tmp_path: Path) -> None:
-    root = weave_book(tmp_path, {"01-one": """(ch-one)=
+def test_every_warning_is_a_problem_with_its_line(
+        weave_book: Callable[[Mapping[str, str]], Path]) -> None:
+    root = weave_book({"01-one": """(ch-one)=
 # One
 
 See {cite}`nobody1900`.
@@ -259,7 +213,8 @@ def test_a_chapter_that_changed_since_it_ran_is_refused(root: Path) -> None:
         build(root, "html")
 
 
-def test_a_chapter_that_left_the_book_leaves_no_page(root: Path) -> None:
+def test_a_chapter_that_left_the_book_leaves_no_page(
+        root: Path, put_outputs: Callable[[Path, str], None]) -> None:
     build(root, "html")
     edit(root, "01-one", "{numref}`ch-two`", "nothing")
     toc = root / "_toc.yml"
@@ -314,8 +269,9 @@ def test_a_folder_that_may_not_be_written(root: Path, monkeypatch: pytest.Monkey
         build(root, "html")
 
 
-def test_the_epub_of_a_formula_that_does_not_convert(tmp_path: Path) -> None:
-    root = weave_book(tmp_path, {"01-one": "(ch-one)=\n# One\n\nA formula $\\nosuchthing{x}$.\n"})
+def test_the_epub_of_a_formula_that_does_not_convert(
+        weave_book: Callable[[Mapping[str, str]], Path]) -> None:
+    root = weave_book({"01-one": "(ch-one)=\n# One\n\nA formula $\\nosuchthing{x}$.\n"})
     with pytest.raises(LoomError) as raised:
         build(root, "epub")
     (problem,) = raised.value.problems
