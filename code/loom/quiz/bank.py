@@ -158,9 +158,15 @@ def _question(path: Path, item: Any, chapter: Chapter) -> Iterator[Question | Pr
     except ValidationError as error:
         details = error.errors(include_url=False)
         broken_in = {one["loc"][0] for one in details if len(one["loc"]) > 1}
+        misspelled = [one["loc"] for one in details if one["type"] == "extra_forbidden"]
         for detail in details:
-            if detail["type"] not in ("too_short", "too_long") or detail["loc"][0] not in broken_in:
-                yield _problem(path, item, KINDS[kind], detail, who)
+            loc, why = detail["loc"], detail["type"]
+            if why in ("too_short", "too_long") and loc[0] in broken_in:
+                continue  # some of them are there, and broken
+            if why == "missing" and difflib.get_close_matches(str(loc[-1]), [
+                    str(other[-1]) for other in misspelled if other[:-1] == loc[:-1]], 1, 0.7):
+                continue  # it is there under another name
+            yield _problem(path, item, KINDS[kind], detail, who)
         return
     broken = list(broken_rules(question))
     for at, what, remedy in broken:
@@ -245,6 +251,6 @@ def _taken(name: str, place: Place, by: Place) -> Problem:
 def _shown(value: Any) -> str:
     if value is None:
         return "missing"
-    if isinstance(value, Scalar):
+    if isinstance(value, str):
         return f"`{value[:40]}`"
     return f"a {'mapping' if isinstance(value, Fields) else 'list'}"

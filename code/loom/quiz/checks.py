@@ -84,7 +84,8 @@ def _choice(question: Choice) -> Iterator[Rule]:
     yield from _twice(question.options, lambda one: same_text(one.text), "option")
     yield from _twice(question.options, lambda one: same_text(one.reply), "reply to option",
                       "reply")
-    for n, option in enumerate(question.options, 1):
+    counted = rights == 1 if question.kind == "single" else 0 < rights < len(question.options)
+    for n, option in enumerate(question.options if counted else (), 1):
         if not option.right and option.misconception is None:
             yield (option.line, f"option {n} is wrong, but names no `misconception`",
                    "say what somebody who chooses it thinks; if nobody would, choose another")

@@ -20,6 +20,7 @@ from typing import Any
 
 from loom.book.toc import Book
 from loom.errors import Place, Problem, fail
+from loom.files import read_text
 from loom.quiz.checks import same_output, same_text, same_value
 from loom.quiz.models import (
     Choice,
@@ -117,7 +118,10 @@ def _process(questions: Sequence[Question], folder: Path,
     """The results of one process, then why it ended."""
     sources = [_source(question) or "" for question in questions]
     text = "\n".join(sources)
-    imports = [name for name in ("numpy", "torch") if re.search(rf"\b({name}|scratchlm)\b", text)]
+    if "scratchlm" in text:
+        text += "".join(read_text(path) for path in folder.glob("scratchlm/**/*.py"))
+    imports = [name for name in ("numpy", "torch") if re.search(rf"\bimport {name}\b"
+                                                               rf"|\bfrom {name}\b", text)]
     orders = json.dumps({"package": str(folder), "imports": imports, "jobs": [
         {"id": question.id, "source": source, "printed": isinstance(question, TraceQuestion)}
         for question, source in zip(questions, sources, strict=True)]})
