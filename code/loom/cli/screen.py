@@ -20,8 +20,9 @@ WIDEST = 100  # columns; longer lines are hard to read
 PLAIN = str.maketrans({
     "✓": "+", "✗": "x", "→": ">", "·": "-", "●": "*", "○": ".", "█": "#", "▒": "=", "░": ".",
     "─": "-", "…": "...", "×": "x", "–": "-", "—": "-", "“": '"', "”": '"', "‘": "'", "’": "'",
-    "−": "-", "•": "*", "▌": "|", "│": "|", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "\u00a0": " ",
-    "∞": "inf", "√": "sqrt", "∑": "sum", "∏": "prod", "∈": "in", "⌘": "#", "┃": "|", "━": "-"})
+    "−": "-", "•": "*", "▌": "|", "│": "|", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~",
+    "\u00a0": " ", "∞": "inf", "√": "sqrt", "∑": "sum", "∏": "prod", "∈": "in", "⌘": "#",
+    "┃": "|", "━": "-"})
 
 
 class Screen:
@@ -39,13 +40,14 @@ class Screen:
 
         target = file if file is not None else sys.stdout
         self.ascii = plain or not _shows_signs(target)
-        bare = plain or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
+        bare = plain or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb" \
+            or (file is not None and not file.isatty())
         if width is None and not target.isatty() and "COLUMNS" not in os.environ:
             width = WIDEST
         shown: Any = _Ascii(target) if self.ascii else target
         self.console: Console = Console(
             file=shown, width=width, highlight=False, markup=False, emoji=False,
-            color_system=None if bare else "auto")
+            force_jupyter=False, color_system=None if bare else "auto")
         self.console.width = max(40, min(self.console.width, WIDEST))
         self.styled = self.console.color_system is not None
 

@@ -18,10 +18,19 @@ PRINTED = 12  # lines of the answer's own output that are shown
 
 @dataclass(frozen=True)
 class Around:
-    """What a verdict is shown with: where the answer stands, how many hints were seen."""
+    """What a verdict is shown with.
+
+    Attributes:
+        place: where the answer stands.
+        hints: how many were seen.
+        again: how a check is repeated with the same seed.
+        more: how all cases are run.
+    """
 
     place: str = ""
     hints: int = 0
+    again: str = "--seed {seed}"
+    more: str = "--all"
 
 
 def points(earned: float, of: float) -> str:
@@ -44,8 +53,8 @@ def show(screen: Screen, exercise: Exercise, verdict: Verdict, around: Around) -
             _case(screen, outcome)
     if waiting and not verdict.problem:
         names = waiting[0].case if len(waiting) == 1 else f"{len(waiting)} more"
-        screen.text(f"· {names}: not run yet; fix the one above, or use --all", "dim",
-                    indent=2, hang=2)
+        screen.text(f"· {names}: not run yet; fix the one above, or use {around.more}",
+                    "dim", indent=2, hang=2)
     _printed(screen, verdict.output)
     _foot(screen, exercise, verdict, around)
 
@@ -123,8 +132,8 @@ def _foot(screen: Screen, exercise: Exercise, verdict: Verdict, around: Around) 
         parts.append(Text(f"Other ways to write it: loom solution {exercise.id}"))
     else:
         parts.append(Text(next_hint(exercise, around.hints)))
-        if verdict.outcomes:
-            parts.append(Text(f"Repeat these numbers: --seed {verdict.seed}"))
+        if verdict.state == "failed":
+            parts.append(Text(f"Repeat these numbers: {around.again.format(seed=verdict.seed)}"))
     time = Text(f"{verdict.seconds:.2f} s")
     one = Text("     ").join(parts)
     one.stylize("dim")
