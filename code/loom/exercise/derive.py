@@ -6,9 +6,10 @@ its marker, its statement and its stub. ``answers`` reads them back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from loom.book.chapter import Chapter
+from loom.book.lint import labels_of
 from loom.book.toc import Book
 from loom.exercise.markers import marker_line
 from loom.exercise.model import Exercise
@@ -21,9 +22,19 @@ def student_name(chapter: str, suffix: str = ".py") -> str:
     return chapter.replace("-", "_") + suffix
 
 
-def section_titles(book: Book) -> Named:
-    """A function from labels of the book's sections to their titles."""
-    titles = {s.label: s.title for c in book.chapters for s in c.sections if s.label}
+def section_titles(book: Book, exercises: Iterable[Exercise] = ()) -> Named:
+    """A function from labels to the titles of what they stand for.
+
+    Args:
+        book: the book, for sections; formulas, figures and tables have the
+            title of the section that they stand in.
+        exercises: those that have a title of their own.
+    """
+    titles: dict[str, str] = {}
+    for chapter in book.chapters:
+        titles |= {label: chapter.section_at(line).title for label, line in labels_of(chapter)}
+        titles |= {s.label: s.title for s in chapter.sections if s.label}
+    titles |= {exercise.label: exercise.title for exercise in exercises}
     return titles.get
 
 
@@ -36,8 +47,8 @@ def student_file(chapter: Chapter, exercises: Sequence[Exercise],
         exercises: its exercises.
         named: titles of labels, for references in statements.
     """
-    return "".join([student_head(chapter, exercises),
-                    *(student_block(e, named) for e in exercises)])
+    parts = [student_head(chapter, exercises), *(student_block(e, named) for e in exercises)]
+    return "".join(parts).rstrip() + "\n"
 
 
 def student_head(chapter: Chapter, exercises: Sequence[Exercise]) -> str:

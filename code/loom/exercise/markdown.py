@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import textwrap
 
-from loom.exercise.plain import FENCE, closing
+from loom.exercise.plain import FENCE, LABEL, closing
 from loom.exercise.roles import Named, unknown, without_roles
 
 _CODE = ("{code-block}", "{code}", "{literalinclude}")
@@ -35,8 +35,7 @@ def _lines(rows: list[str], named: Named) -> list[str]:
         n += 1
         if row.startswith("%") or re.fullmatch(r"\([\w.:-]+\)=\s*", row):
             continue
-        row = re.sub(r"^(\s*\$\$)\s*\([\w.:-]+\)\s*$", r"\1", row)
-        out.append(without_roles(row, named))
+        out.append(without_roles(LABEL.sub("$$", row), named))
     return out
 
 

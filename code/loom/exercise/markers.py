@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 MARKER = "# %% exercise"
+COLUMNS = 76
 _MARKER = re.compile(r"#\s*%%\s*exercises?\b[\s:·.-]*([A-Za-z0-9_][\w-]*)?", re.IGNORECASE)
 _CONFLICT = re.compile(r"(<{7}|>{7})(\s|$)")
 
 
 def marker_line(exercise_id: str, printed: str, title: str) -> str:
-    """The line above an exercise in the learner's file."""
-    return f"{MARKER} {exercise_id} · {printed} {title}"
+    """The line above an exercise in the learner's file; a long title is cut."""
+    start = f"{MARKER} {exercise_id} · {printed}"
+    shown = textwrap.shorten(title, max(COLUMNS - len(start) - 1, 1), placeholder="…")
+    return f"{start} {shown}"
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from loom.exercise.roles import Named, unknown, without_roles
 
 WIDTH = 76  # columns of the learner's file
 FENCE = re.compile(r"(\s*)(`{3,}|~{3,}|:{3,})\s*(\{[^}]+\})?\s*(.*)$")
+LABEL = re.compile(r"\$\$\s*\([\w.:-]+\)\s*$")  # of a displayed formula
 _ITEM = re.compile(r"(\s*)([-*+]|\d+[.)])\s+(.*)$")
 _CODE = ("{code-block}", "{code}", "{math}", "{literalinclude}", "{raw}")
 
@@ -21,7 +22,9 @@ def comments(myst: str, named: Named = unknown) -> str:
         named: the title of what a label stands for, None if nobody knows.
     """
     lines = plain(myst, named, WIDTH - 2)
-    return "\n".join(f"# {line}".rstrip() for line in lines)
+    # a line of %% would be a cell's mark
+    return "\n".join(f"# {line}".rstrip() if not line.lstrip().startswith("%%")
+                     else f"# \\{line.lstrip()}" for line in lines)
 
 
 def plain(myst: str, named: Named = unknown,
@@ -65,7 +68,7 @@ class _Flattener:
             if row.lstrip().startswith("$$") or row.lstrip().startswith("|"):
                 end()
                 last = _verbatim(rows, n)
-                out += [f"{margin}{line.rstrip()}" for line in rows[n:last]]
+                out += [margin + LABEL.sub("$$", line).rstrip() for line in rows[n:last]]
                 n = last
                 continue
             if not row.strip():

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-Named = Callable[[str], str | None]  # from a label to the title of what it stands for
+# From a label to the title of what it stands for: of a section or an exercise,
+# of the section that holds it for a formula, a figure or a table.
+Named = Callable[[str], str | None]
 _ROLE = re.compile(r"\{([a-z][\w:-]*)\}`([^`]+)`")
 _NOTE = re.compile(r"\s*\[\^[^\]]+\]")
 
@@ -30,9 +32,12 @@ def without_roles(text: str, named: Named = unknown) -> str:
         label = explicit[2] if explicit else content
         if role in ("numref", "ref", "doc"):
             title = named(label)
-            return f"“{title}”" if title else f"`{label}`"
+            kind = "the figure in " if label.startswith("fig-") else \
+                "the table in " if label.startswith(("tab-", "tbl-")) else ""
+            return f"{kind}“{title}”" if title else f"`{label}`"
         if role == "eq":
-            return f"({label.removeprefix('eq-')})"
+            title = named(label)
+            return f"(formula in “{title}”)" if title else f"(formula `{label}`)"
         if role.startswith("cite"):
             return f"[{label}]"
         return f"${content}$" if role == "math" else content
