@@ -49,7 +49,9 @@ class Sandbox:
                 shown += ["--symlink", os.readlink(path), path]
             elif os.path.lexists(path):
                 shown += ["--ro-bind", path, path]
-        return [self.program, "--unshare-all", "--die-with-parent", "--new-session",
+        # Root's number could not be mapped again by the worlds that workers make inside.
+        user = ["--unshare-user", "--uid", "1000", "--gid", "1000"] if os.getuid() == 0 else []
+        return [self.program, "--unshare-all", *user, "--die-with-parent", "--new-session",
                 "--cap-drop", "ALL", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp",
                 *shown, "--dir", where, "--chdir", where, "--", *command]
 
