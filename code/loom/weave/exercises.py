@@ -197,6 +197,6 @@ def _line_of(text: str, path: Path, after: int) -> int:
 def _refuse_labels(part: hidden) -> None:
     """What moves to the back of the book must not be a target or have footnotes."""
     for node in part.findall(nodes.Element):
-        if node.get("names") or isinstance(node, nodes.footnote_reference):
+        if node.get("names") or node.get("label") or isinstance(node, nodes.footnote_reference):
             what = "a footnote" if isinstance(node, nodes.footnote_reference) else "a label"
             logger.warning("%s in a %s", what, part["kind"], location=node)

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 # What to do about a warning, by what it says.
 REMEDIES = (
+    (r"^no page shows this", "give a page of the back matter this directive"),
+    (r"^the chapter has no (exercises|quiz)", "write the file, or drop the directive"),
+    (r"^a (label|footnote) in a (hint|solution|answer)",
+     "drop it, or move it into the statement: this part moves to the back of the book"),
     (r"undefined label|could not find bibtex key|cross-reference target not found|"
      r"unknown document|equation not found|term not in glossary",
      "mend the name, or add what it names"),

@@ -147,9 +147,11 @@ def _write_exercises(app: Sphinx, out: Path) -> None:
 
     practice = practice_of(app)
     named = section_titles(practice.book)
+    folder = out / "book" / "exercises"
+    texts: dict[Path, str | bytes] = {}
     for name, exercises in practice.exercises.items():
         chapter = practice.book.chapter(name)
-        folder = (out / chapter.path.relative_to(practice.book.root)).parent / "exercises"
-        files.write_all({
+        texts |= {
             folder / student_name(name): student_file(chapter, exercises, named),
-            folder / student_name(name, ".ipynb"): student_notebook(chapter, exercises, named)})
+            folder / student_name(name, ".ipynb"): student_notebook(chapter, exercises, named)}
+    files.write_all(texts, remove=tuple(path for path in folder.glob("*") if path not in texts))
