@@ -52,10 +52,10 @@ def start(shelf: Shelf, names: Sequence[str], screen: Screen, notebook: bool = F
 
 
 def _laid(screen: Screen, laid: Laid, exercises: Sequence[Exercise]) -> None:
-    where = shown(laid.path)
+    where, count = shown(laid.path), len(exercises)
     if laid.new:
         minutes = time_text(sum(e.minutes for e in exercises))
-        screen.text(f"✓ {where}  {len(exercises)} exercises, {minutes}", "green")
+        screen.text(f"✓ {where}  {count} exercise{'s' * (count != 1)}, {minutes}", "green")
     elif laid.added or laid.renewed:
         for what, found in (("added", laid.added), ("brought up to date", laid.renewed)):
             if found:

@@ -116,6 +116,8 @@ def _renew(file: TextFile | NotebookFile, name: str, mine: Leaf, old: Leaf | Non
     if mine.starts_with(old):
         file.replace(name, mine.with_text(old, new))
         laid.renewed.append(name)
+        if old.text.split("\n")[1:] == new.text.split("\n")[1:] and not stub:
+            return  # only its number
         laid.notes.append(f"the statement of `{name}` has changed; your answer is as it was.{stub}")
     else:
         laid.notes.append(f"`{name}` has changed in the book; your text is as it was, "
