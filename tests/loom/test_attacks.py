@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,6 +20,7 @@ from typing import Any
 import pytest
 
 from loom.book.chapter import HEADER
+from loom.grade.judge import LOADING
 
 _spec = importlib.util.spec_from_file_location(
     "arena", Path(__file__).parent / "attacks" / "arena.py")
@@ -248,7 +250,7 @@ def _wrong(program: Program, seen: Seen) -> list[str]:
     if seen["peaks"]["memory"] > MEMORY:
         wrong.append(f"{seen['peaks']['memory'] >> 20} MiB of memory were in use")
     seconds = verdict["seconds"]["softmax"]
-    if seconds > 3 * SECONDS + 5:
+    if seconds > LOADING + 2 * SECONDS + 5:
         wrong.append(f"it took {seconds:.1f} s")
     wrong += _wrong_text(program, verdict)
     return wrong
@@ -259,7 +261,7 @@ def _wrong_text(program: Program, verdict: Seen) -> list[str]:
     wrong = []
     output, lines = verdict["output"]["softmax"], verdict["text"]["softmax"]
     text = "\n".join([output, *lines])
-    if len(text.encode(errors="replace")) > TEXT + 4096:
+    if len(text) > TEXT + 4096:
         wrong.append(f"{len(text)} characters of output and messages")
     if program.output == "cut" and "cut" not in output:
         wrong.append(f"no notice that the output was cut: …{output[-200:]!r}")
@@ -268,7 +270,7 @@ def _wrong_text(program: Program, verdict: Seen) -> list[str]:
         wrong.append(f"characters that a terminal obeys or no encoding has: {odd[:8]}")
     if arena.SECRET in text or "SECRET" in output:
         wrong.append("the judge's secret was seen")
-    if "arena.py" in text or "loom/grade" in text:
+    if "arena.py" in "".join(lines) or "loom/grade" in "".join(lines):
         wrong.append("a frame of ours is shown")
     return wrong
 
@@ -282,19 +284,31 @@ def test_hostile_answer(name: str, fights: Fights) -> None:
     assert _wrong(program, fights.seen(program)) == []
 
 
-COLD = [p for p in PROGRAMS.values() if p.name in {
+CHOSEN = [p for p in PROGRAMS.values() if p.name in {
     "planting/numpy_beside", "planting/site_beside", "planting/conftest_beside",
     "planting/python_environment", "processes/daemon", "processes/daemon_holds_wire",
     "ending/os_exit_on_call", "time/signals_ignored", "wire/closes", "output/flood",
-    "processes/kill_everything", "peeking/exercise_source"}]
+    "processes/kill_everything", "peeking/exercise_source", "processes/network",
+    "disk/tmp_files"}]
+
+
+def _chosen() -> list[Program]:
+    return [p for p in CHOSEN if arena.isolated() or not p.needs]
 
 
 def test_without_a_warm_process() -> None:
     """The same holds where each answer starts Python anew."""
-    chosen = [p for p in COLD if arena.isolated() or not p.needs]
-    seen = _fight(chosen, warm=False)
+    seen = _fight(_chosen(), warm=False)
     assert not seen[""]
-    assert {p.name: wrong for p in chosen if (wrong := _wrong(p, seen[p.name]))} == {}
+    assert {p.name: wrong for p in _chosen() if (wrong := _wrong(p, seen[p.name]))} == {}
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bubblewrap here")
+def test_as_somebody_elses_work() -> None:
+    """The same holds inside bubblewrap."""
+    seen = _fight(_chosen(), sandbox=True)
+    assert not seen[""]
+    assert {p.name: wrong for p in _chosen() if (wrong := _wrong(p, seen[p.name]))} == {}
 
 
 def test_there_are_enough_programs_and_each_says_what_it_attacks() -> None:
@@ -312,3 +326,27 @@ def test_a_right_answer_among_them_gets_its_marks() -> None:
     verdict = seen[right.name]["hostile"]
     assert verdict["earned"] == verdict["points"] == {"softmax": 2, "center": 2}
     assert _wrong(right, seen[right.name]) == []
+
+
+BREAKS = {  # what each does to a judge that runs answers in its own process
+    "patching/numpy_testing": "of 2 points",
+    "ending/os_exit_on_call": "the run was lost",
+    "ending/sys_exit_on_import": "the run was lost",
+    "processes/forks": "left:",
+    "processes/daemon_by_shell": "left:",
+    "processes/port": "ports:",
+    "processes/network": "got out",
+    "disk/home": "files:",
+    "disk/shm": "files:",
+    "memory/huge_list": "the judge grew",
+    "peeking/exercise_source": "points",
+}
+
+
+@pytest.mark.skipif(not arena.isolated(), reason="only namespaces let the arena see everything")
+@pytest.mark.parametrize("name", BREAKS)
+def test_the_arena_sees_what_breaks_a_judge_without_a_guard(name: str) -> None:
+    program = PROGRAMS[name]
+    seen = _fight([program], naive=True)
+    wrong = _wrong(program, seen.get(name, {"lost": seen[""]}))
+    assert any(BREAKS[name] in one for one in wrong), wrong

@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 app = typer.Typer()
+
+
+@app.command()
+def grade(
+    folder: Annotated[Path, typer.Argument(
+        metavar="DIR", help="One folder or one file per student.")],
+    csv: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Write a table, a row per student.")] = None,
+    json: Annotated[Path | None, typer.Option(
+        metavar="FILE", help="Write all verdicts.")] = None,
+    jobs: Annotated[int | None, typer.Option(
+        "--jobs", "-j", min=1, help="Side by side; one per processor if not given.")] = None,
+    exercises: Annotated[list[str] | None, typer.Option(
+        metavar="CHAPTER|ID|FILE", help="What is graded, all of the book if not given; a FILE "
+        "holds your own exercises. May be given again.")] = None,
+    seed: Annotated[int | None, typer.Option(
+        min=0, help="Of the inputs; that of the last run if not given.")] = None,
+    timeout: Annotated[float, typer.Option(
+        min=1, help="Seconds for one exercise of one submission.")] = 120.0,
+    unsafe: Annotated[bool, typer.Option(
+        "--unsafe", help="Grade even where nothing keeps answers from this machine.")] = False,
+    again: Annotated[bool, typer.Option(
+        "--again", help="Grade what has a result already, too.")] = False,
+) -> None:
+    """Grade a folder of submissions. Stopped and run again, it goes on."""
+    import os
+
+    from loom.cli.grading import Wish, grade_folder
+
+    grade_folder(Wish(folder, csv, json, jobs or os.cpu_count() or 1, tuple(exercises or ()),
+                      seed, timeout, unsafe, again))
 
 
 @app.command()

@@ -88,7 +88,7 @@ def isolated() -> tuple[str, ...]:
 
 
 def fight(book: dict[str, str], honest: str, hostile: list[Program], *, warm: bool = True,
-          sandbox: bool = False, patience: float = 60.0) -> dict[str, Any]:
+          sandbox: bool = False, naive: bool = False, patience: float = 60.0) -> dict[str, Any]:
     """Have a hostile program judged after the other, and an honest one after each.
 
     Args:
@@ -97,6 +97,8 @@ def fight(book: dict[str, str], honest: str, hostile: list[Program], *, warm: bo
         hostile: the programs; each is handed in as the answer to ``softmax``.
         warm: whether one warm process serves them all.
         sandbox: whether they are judged as somebody else's work.
+        naive: whether a judge without any guard takes the place of ours, to
+            see that the arena sees.
         patience: seconds for each program, after which everything is ended.
 
     Returns:
@@ -104,7 +106,7 @@ def fight(book: dict[str, str], honest: str, hostile: list[Program], *, warm: bo
         what went wrong as a whole.
     """
     orders = {"book": book, "honest": honest, "warm": warm, "sandbox": sandbox,
-              "patience": patience, "path": sys.path,
+              "naive": naive, "patience": patience, "path": sys.path,
               "hostile": [vars(program) for program in hostile]}
     started = [*isolated(), sys.executable, str(Path(__file__)), "arena"]
     environment = {"PATH": os.environ.get("PATH", ""), "LANG": "C.UTF-8", "SECRET": SECRET}
@@ -443,7 +445,8 @@ def referee(orders: dict[str, Any]) -> None:
                                     "text": {}, "output": {}}
             for key, exercise in exercises.items():
                 started = time.monotonic()
-                verdict = judge(exercise, answers[key], seed=SEED, everything=True, **how)
+                verdict = naive(exercise, answers[key]) if orders["naive"] else judge(
+                    exercise, answers[key], seed=SEED, everything=True, **how)
                 seen["seconds"][key] = time.monotonic() - started
                 seen["earned"][key], seen["points"][key] = verdict.earned, verdict.points
                 seen["state"][key] = verdict.state
@@ -458,13 +461,16 @@ def referee(orders: dict[str, Any]) -> None:
     with ExitStack() as stack:
         how: dict[str, Any] = {}
         if orders["sandbox"]:
+            from loom.exercise.package import package_folder
             from loom.grade.sandbox import Sandbox
 
-            how["sandbox"] = Sandbox()
-        if orders["warm"]:
+            seen = {package_folder(book, exercise) for exercise in exercises.values()}
+            how["sandbox"] = Sandbox(packages=tuple(sorted(seen)))
+        if orders["warm"] and not orders["naive"]:
             from loom.grade.warm import Warm
 
-            how["warm"] = stack.enter_context(Warm(frozenset()))
+            how["warm"] = stack.enter_context(Warm(frozenset(), **how))
+            how.pop("sandbox", None)
         for line in sys.stdin:
             ask = json.loads(line)
             if ask["do"] == "honest":
@@ -478,6 +484,28 @@ def referee(orders: dict[str, Any]) -> None:
                              program["beside"])
             out.write(json.dumps(seen) + "\n")
             out.flush()
+
+
+def naive(exercise: Any, answer: Any) -> Any:
+    """A judge as many are written: the answer runs in its process, numpy compares."""
+    import types
+
+    import numpy as np
+
+    verdict = types.SimpleNamespace(earned=0, points=2, state="failed", output="", outcomes=(),
+                                    problem=("wrong",))
+    x = np.random.default_rng(SEED).normal(size=(3, 5))
+    mine: dict[str, Any] = {}
+    theirs: dict[str, Any] = {}
+    name = exercise.names[0]
+    exec(exercise.solution, theirs)
+    try:
+        exec(answer.source, mine)
+        np.testing.assert_allclose(mine[name](x.copy()), theirs[name](x))
+    except Exception:
+        return verdict
+    verdict.earned, verdict.state, verdict.problem = 2, "passed", ()
+    return verdict
 
 
 def main() -> None:

@@ -1,0 +1,74 @@
+"""What a batch found, as a table for a spreadsheet and as data."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from loom.exercise.model import Exercise
+from loom.grade.batch import Report
+from loom.grade.strangers import shown
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that starts so is run by spreadsheets
+MOST_NOTES = 500  # characters
+
+
+def csv_text(exercises: Sequence[Exercise], points: dict[str, float],
+             reports: Sequence[Report]) -> str:
+    """A row for each student: points by exercise, their sum, what there is to know.
+
+    It begins with a byte-order mark, by which spreadsheets know UTF-8.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(["student", *(e.id for e in exercises), "total", "of", "notes"])
+    for report in reports:
+        earned = [number(report.verdicts.get(e.id, {}).get("earned")) for e in exercises]
+        writer.writerow([cell(report.submission.student), *earned, number(report.earned),
+                         number(sum(points.values())), cell(notes(report)[:MOST_NOTES])])
+    return "\ufeff" + out.getvalue()
+
+
+def notes(report: Report) -> str:
+    """Everything to know about a submission, in one line."""
+    broken = [f"{name}: {' '.join(verdict['problem'])}"
+              for name, verdict in report.verdicts.items()
+              if verdict["state"] == "broken" and verdict["problem"]
+              and not any(note.startswith(f"{name}: ") for note in report.notes)]
+    untouched = sum(verdict["state"] == "not started" for verdict in report.verdicts.values())
+    parts = [*report.notes, *broken]
+    if untouched:
+        parts.append(f"{untouched} not started")
+    return "; ".join(shown(part) for part in parts)
+
+
+def cell(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    plain = shown(text)
+    return f"'{plain}" if plain.startswith(FORMULA) or plain.lstrip().startswith(FORMULA) \
+        else plain
+
+
+def number(value: float | None) -> str:
+    """Points as they are written: ``2``, ``1.5``, nothing where there are none."""
+    return "" if value is None else f"{value:g}"
+
+
+def json_text(exercises: Sequence[Exercise], points: dict[str, float], seed: int,
+              reports: Sequence[Report], strange: Sequence[tuple[str, str]]) -> str:
+    """All verdicts as JSON."""
+    data: dict[str, Any] = {
+        "format": 1, "seed": seed, "exercises": [
+            {"id": e.id, "title": e.title, "number": e.printed, "points": points.get(e.id)}
+            for e in exercises],
+        "students": [
+            {"student": shown(report.submission.student), "earned": report.earned,
+             "points": sum(points.values()),
+             "files": [{"path": shown(str(f.path)), "sha256": f.digest}
+                       for f in report.submission.files],
+             "notes": report.notes, "verdicts": report.verdicts} for report in reports],
+        "not_recognized": [{"path": path, "why": why} for path, why in strange]}
+    return json.dumps(data, ensure_ascii=False, indent=1) + "\n"
