@@ -6,6 +6,7 @@ and the ids of cells come from the ids of exercises.
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Sequence
 from typing import Any
@@ -28,9 +29,9 @@ import doctest
 
 def examples(*objects):
     """The examples (>>>) in the docstrings of functions and classes."""
-    finder = doctest.DocTestFinder()
-    return [test.docstring for thing in objects
-            for test in finder.find(thing, thing.__name__, module=False) if test.examples]
+    texts = [one.__doc__ for thing in objects
+             for one in (thing, *getattr(thing, "__dict__", {}).values())]
+    return [text for text in texts if isinstance(text, str) and ">>>" in text]
 
 
 def run(texts):
@@ -86,7 +87,8 @@ def solution_notebook(chapter: Chapter, exercises: Sequence[Exercise],
 
 def _solved(exercise: Exercise, named: Named) -> list[dict[str, Any]]:
     name = exercise.id
-    shown = [*exercise.asked, *(n for n in exercise.names if n not in exercise.asked)]
+    shown = [node.name for node in ast.parse(exercise.solution).body
+             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)]
     cells = [_text(f"{name}-statement", f"## {exercise.printed} {exercise.title}\n\n"
                    f"{markdown(exercise.statement, named)}"),
              _code(f"{name}-solution", exercise.solution.strip()),

@@ -7,13 +7,17 @@ has the same text without the two marks.
 
 from __future__ import annotations
 
+import ast
 import re
+import warnings
 from dataclasses import dataclass
 
 BEGIN = "### BEGIN SOLUTION"
 END = "### END SOLUTION"
 PLACEHOLDER = "raise NotImplementedError"
 _MARK = re.compile(r"^\s*#+\s*(BEGIN|END)\s+SOLUTION\b.*$", re.IGNORECASE)
+_SIMPLE = (ast.Return, ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Expr, ast.Raise, ast.Delete,
+           ast.Assert)
 TELLING = 12  # characters from which on a line of a solution tells something
 
 
@@ -106,12 +110,23 @@ def _empty(source: str, regions: list[tuple[int, int]]) -> list[Flaw]:
 
 
 def _leaks(source: str, answer: Answer) -> list[Flaw]:
-    """Lines of the solution that the stub gives away."""
+    """Statements of the solution that the stub gives away, in code or in words.
+
+    Headers (``def``, ``for``, ``if``) tell little, and may well be alike.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return []  # told where the cell is parsed
+    telling = {n for node in ast.walk(tree) if isinstance(node, _SIMPLE)
+               for n in range(node.lineno, (node.end_lineno or node.lineno) + 1)}
     lines = source.split("\n")
     shown = {re.sub(r"^(>>>|\.\.\.|[rbf]?\"\"\"|#)|\"\"\"$", "", line.strip()).strip()
              for line in answer.stub.split("\n")}
     return [Flaw(n, f"the stub gives away this line of the solution: `{lines[n - 1].strip()}`",
                  "reword it in the stub, or put it inside the region only")
             for first, last in answer.regions for n in range(first, last + 1)
-            if len(lines[n - 1].strip()) >= TELLING and lines[n - 1].strip() in shown
-            and not lines[n - 1].strip().startswith(("#", "import ", "from ", PLACEHOLDER))]
+            if n in telling and len(lines[n - 1].strip()) >= TELLING
+            and lines[n - 1].strip() in shown]
