@@ -133,7 +133,8 @@ def _options(question: Choice, titles: Mapping[str, str]) -> tuple[Answer, ...]:
 def _spellings(text: str) -> list[str]:
     """A text in one line with the spaces as they are, with single ones, with the fewest."""
     line = " ".join(one.strip() for one in same_output(text).split("\n"))
-    return list(dict.fromkeys([line, " ".join(line.split()), typed(line)]))
+    return list(dict.fromkeys([line, " ".join(line.split()),
+                               typed(text).replace("\n", " ")]))
 
 
 def _number(value: float) -> str:
