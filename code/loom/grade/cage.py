@@ -33,6 +33,7 @@ DEVICES = ("null", "zero", "full", "random", "urandom")
 DISK = 64 << 20  # bytes an answer may write
 SLACK = 128  # MiB for messages on their way
 LINUX = sys.platform == "linux"
+_known = 1 << 30  # bytes
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -187,12 +188,18 @@ def less_memory(megabytes: int) -> Iterator[None]:
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
 
 
+def note_data() -> None:
+    """Remember what has been allocated, for where there is no /proc to ask later."""
+    global _known
+    _known = _data_now() + (32 << 20)
+
+
 def _data_now() -> int:
     with suppress(OSError), open("/proc/self/status") as file:
         for line in file:
             if line.startswith("VmData:"):
                 return int(line.split()[1]) << 10
-    return 1 << 30
+    return _known
 
 
 def tasks_of_user() -> int:
@@ -207,8 +214,10 @@ def tasks_of_user() -> int:
 
 def children() -> list[int]:
     """The processes whose parent is this one (Linux)."""
-    found = []
     me = os.getpid()
+    with suppress(OSError), open(f"/proc/self/task/{me}/children") as file:
+        return [int(child) for child in file.read().split()]
+    found = []
     for name in os.listdir("/proc") if LINUX else ():
         if name.isdigit():
             with suppress(OSError), open(f"/proc/{name}/stat", "rb") as file:

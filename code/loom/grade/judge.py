@@ -187,6 +187,7 @@ class _Bench:
         self.cpu = int(2 * LOADING + sum(case.seconds for case in cases) * 20) + 60
         self.answer: Hand | None = None
         self.reference: Hand | None = None
+        self.loaded = False  # whether the reference's worker has it
         self.defined: dict[str, bool] = {}
         self.printed: list[str] = []
 
@@ -210,12 +211,14 @@ class _Bench:
             self.printed.append(self.answer.output)
             self.answer = None
 
-    def _load(self, source: str, file: str, seconds: float) -> tuple[Hand, Reply]:
-        hand = self.warm.worker(_packages(self.exercise), megabytes=self.megabytes,
+    def _worker(self) -> Hand:
+        return self.warm.worker(_packages(self.exercise), megabytes=self.megabytes,
                                 seconds=self.cpu)
+
+    def _load(self, hand: Hand, source: str, file: str, seconds: float) -> Reply:
         try:
             message = {"op": "load", "source": source, "file": file, "seed": self.seed}
-            return hand, hand.ask(message, seconds, self.megabytes)
+            return hand.ask(message, seconds, self.megabytes)
         except BaseException:
             hand.close()
             raise
@@ -223,7 +226,10 @@ class _Bench:
     def open(self) -> list[str]:
         """Load the answer; why it cannot be asked anything, if so."""
         try:
-            self.answer, reply = self._load(self.source, self.file, LOADING)
+            self.answer = self._worker()
+            if self.reference is None:
+                self.reference = self._worker()  # it gets ready while the answer is loaded
+            reply = self._load(self.answer, self.source, self.file, LOADING)
         except wire.Unsendable:
             return ["the answer's text holds a character that no file can hold"]
         during = " while the file is run"
@@ -252,11 +258,16 @@ class _Bench:
         Raises:
             LoomError: it fails, or does not do what the case says.
         """
-        if self.reference is None or not self.reference.alive:
-            self.reference, reply = self._load(self.exercise.solution, "reference.py", REFERENCE)
+        if self.reference is not None and not self.reference.alive:
+            self.reference, self.loaded = None, False
+        if not self.loaded:
+            self.reference = self.reference or self._worker()
+            reply = self._load(self.reference, self.exercise.solution, "reference.py", REFERENCE)
+            self.loaded = True
             if reply.message is None or "raised" in reply.message:
                 raise LoomError(Problem(self.exercise.place, "the reference cannot be loaded: "
                                         + _summary(reply), "mend the answer cell"))
+        assert self.reference is not None
         try:
             reply = self.reference.ask(self._message(case, call), REFERENCE, 4 * case.megabytes)
         except wire.Unsendable as error:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from loom.errors import fail
 from loom.grade.hand import Hand
+from loom.grade.watch import outside
 
 if TYPE_CHECKING:
     from loom.grade.sandbox import Sandbox
@@ -50,6 +51,7 @@ class Warm:
         self._where = ""
         self._count = 0
         self._began = False  # whether it has been asked for, but not heard
+        self._shown: set[Path] = set()  # folders that the sandbox shows
 
     def __enter__(self) -> Warm:
         self.start()
@@ -75,7 +77,8 @@ class Warm:
         command = [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", str(PROGRAM),
                    str(theirs.fileno()), json.dumps(setup)]
         if self.sandbox is not None:
-            command = self.sandbox.command(command, seen, self._where)
+            command = self.sandbox.command(
+                command, [*seen, *map(str, sorted(self._shown))], self._where)
         environment = {
             "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": self._where,
             "TMPDIR": self._where, "PYTHONHASHSEED": "0", **dict.fromkeys(THREADS, "1"),
@@ -134,6 +137,10 @@ class Warm:
             self._count += 1
             folder = os.path.join(self._where, str(self._count))
             found = [str(path.resolve()) for path in packages]
+            unseen = {path.resolve() for path in packages} - self._shown
+            if self.sandbox is not None and unseen:
+                self._shown |= unseen  # it is started again where it sees them
+                self._stop()
             request = {"op": "fork", "packages": found, "folder": folder, "megabytes": megabytes,
                        "cpu": seconds}
             try:
@@ -147,8 +154,10 @@ class Warm:
                 theirs.close()
                 for _, write in pairs:
                     os.close(write)
-        process = int(reply["process"])
-        return Hand(ours, *(read for read, _ in pairs), process=process, memory=self.memory,
+            process = int(reply["process"])
+            outer = process if self.sandbox is None or self._process is None \
+                else outside(process, self._process.pid)
+        return Hand(ours, *(read for read, _ in pairs), process=outer, memory=self.memory,
                     folder="" if self.caged else folder,
                     end=lambda: self._end(process, folder))
 

@@ -42,15 +42,7 @@ class Watch:
         """The process and its descendants."""
         if not self._direct:
             return self._asked()
-        found = [self.process]
-        for process in found:
-            if len(found) > 10 * MOST_PROCESSES:
-                break
-            with suppress(OSError):
-                for thread in os.listdir(f"/proc/{process}/task"):
-                    with open(f"/proc/{process}/task/{thread}/children") as file:
-                        found += map(int, file.read().split())
-        return found
+        return below(self.process)
 
     def _asked(self) -> list[int]:
         import psutil  # type: ignore[import-untyped,unused-ignore]
@@ -85,3 +77,26 @@ class Watch:
                 with suppress(OSError):
                     total += os.lstat(os.path.join(folder, name)).st_size
         return total
+
+
+def below(process: int) -> list[int]:
+    """A process and its descendants (Linux), as many as are worth counting."""
+    found = [process]
+    for one in found:
+        if len(found) > 10 * MOST_PROCESSES:
+            break
+        with suppress(OSError):
+            for thread in os.listdir(f"/proc/{one}/task"):
+                with open(f"/proc/{one}/task/{thread}/children") as file:
+                    found += map(int, file.read().split())
+    return found
+
+
+def outside(process: int, top: int) -> int:
+    """The number out here of a process that a sandbox below ``top`` knows by another."""
+    for one in below(top):
+        with suppress(OSError), open(f"/proc/{one}/status") as file:
+            for line in file:
+                if line.startswith("NSpid:") and line.split()[-1] == str(process):
+                    return one
+    return top

@@ -11,8 +11,11 @@ from __future__ import annotations
 
 import faulthandler
 import gc
+import importlib
 import importlib.util
+import inspect
 import json
+import linecache
 import os
 import random
 import shutil
@@ -28,6 +31,7 @@ from typing import Any
 
 WIRE, TRACE = 62, 63  # where the judge listens; numbers that an answer does not meet by chance
 MOST_NAMES, MOST_WARNINGS, MOST_SAID = 1000, 20, 2000
+READY = ("ast", "dataclasses", "inspect", "linecache", "numpy.random", "numpy.linalg", "typing")
 OWN = ("loom", "scratchlm")  # seen only where the exercise's folder has them
 
 
@@ -52,13 +56,14 @@ def main() -> None:
     cage.prctl(cage.PR_SET_CHILD_SUBREAPER, 1)
     trial = _try(cage, setup) if setup["cage"] else None
     wire = _beside("wire")
+    for name in READY:
+        importlib.import_module(name)
     if "torch" in setup["libraries"]:
         import torch
 
         torch.set_num_threads(1)
         wire.use_torch(torch)
-    setup["tasks"] = cage.tasks_of_user()
-    caged, lacks = trial() if trial else (False, "")
+    caged, lacks, setup["tasks"] = trial() if trial else (False, "", cage.tasks_of_user())
     gc.collect()
     gc.freeze()
     _say(control.fileno(), {"caged": caged, "lacks": lacks, "memory": _memory()})
@@ -103,17 +108,18 @@ def _try(cage: Any, setup: dict[str, Any]) -> Any:
     ear, mouth = os.pipe()
     child = os.fork()
     if child == 0:
+        tasks = cage.tasks_of_user()
         try:
             cage.leave_world()
             first = os.fork()
             if first == 0:
                 lacks = cage.build_root(setup["where"], setup["seen"])
                 cage.drop_rights()
-                os.write(mouth, json.dumps([True, lacks]).encode())
+                os.write(mouth, json.dumps([True, lacks, tasks]).encode())
                 os._exit(0)
             os.waitpid(first, 0)
         except BaseException as error:
-            os.write(mouth, json.dumps([False, str(error)]).encode())
+            os.write(mouth, json.dumps([False, str(error), tasks]).encode())
         os._exit(0)
     os.close(mouth)
 
@@ -121,7 +127,7 @@ def _try(cage: Any, setup: dict[str, Any]) -> Any:
         with open(ear, "rb") as file:
             text = file.read()
         os.waitpid(child, 0)
-        return json.loads(text.splitlines()[0]) if text else (False, "namespaces fail")
+        return json.loads(text) if text else (False, "namespaces fail", 0)
 
     return result
 
@@ -156,6 +162,7 @@ def _supervise(cage: Any, wire: Any, request: dict[str, Any], fds: list[int],
                 os.waitpid(first, 0)
                 os._exit(0)
             cage.prctl(cage.PR_SET_PDEATHSIG, signal.SIGKILL)
+            cage.note_data()
             cage.build_root(request["where"], [*request["seen"], *request["packages"]])
         else:
             cage.prctl(cage.PR_SET_CHILD_SUBREAPER, 1)
@@ -291,8 +298,6 @@ class Server:
         """Run an answer's file; which names it defines."""
         source, self.file = message["source"], message["file"]
         self._seed(message["seed"])
-        import linecache
-
         linecache.cache[self.file] = (len(source), None, source.splitlines(True), self.file)
         sys.modules["answer"] = self.module
         self.module.__file__ = self.file
@@ -333,8 +338,6 @@ class Server:
     @staticmethod
     def _arity(function: Any, args: list[Any], kwargs: dict[str, Any]) -> str | None:
         """The function's own parameters, if it cannot be called like this."""
-        import inspect
-
         try:
             signature = inspect.signature(function)
         except BaseException:
