@@ -6,15 +6,17 @@ its marker, its statement and its stub. ``answers`` reads them back.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 from loom.book.chapter import Chapter
-from loom.book.lint import labels_of
 from loom.book.toc import Book
 from loom.exercise.markers import marker_line
 from loom.exercise.model import Exercise
 from loom.exercise.plain import comments
 from loom.exercise.roles import Named, unknown
+
+_LABEL = re.compile(r"\s*\$\$\s*\(([\w.:-]+)\)\s*$|\s*:?(?:name|label):\s*([\w.:-]+)\s*$")
 
 
 def student_name(chapter: str, suffix: str = ".py") -> str:
@@ -23,16 +25,25 @@ def student_name(chapter: str, suffix: str = ".py") -> str:
 
 
 def section_titles(book: Book, exercises: Iterable[Exercise] = ()) -> Named:
+    """As ``titles_of``, for a book."""
+    return titles_of(book.chapters, exercises)
+
+
+def titles_of(chapters: Iterable[Chapter], exercises: Iterable[Exercise] = ()) -> Named:
     """A function from labels to the titles of what they stand for.
 
     Args:
-        book: the book, for sections; formulas, figures and tables have the
-            title of the section that they stand in.
+        chapters: chapters, of which only text and sections are looked at;
+            their formulas, figures and tables have the title of the section
+            that they stand in.
         exercises: those that have a title of their own.
     """
     titles: dict[str, str] = {}
-    for chapter in book.chapters:
-        titles |= {label: chapter.section_at(line).title for label, line in labels_of(chapter)}
+    for chapter in chapters:
+        for n, line in enumerate(chapter.text.split("\n"), 1):
+            match = _LABEL.match(line)
+            if match:
+                titles.setdefault(match[1] or match[2], chapter.section_at(n).title)
         titles |= {s.label: s.title for s in chapter.sections if s.label}
     titles |= {exercise.label: exercise.title for exercise in exercises}
     return titles.get

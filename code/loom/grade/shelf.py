@@ -11,15 +11,17 @@ import hashlib
 import json
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from loom.book.chapter import Chapter, Section, read_chapter
 from loom.book.toc import chapter_files
 from loom.errors import LoomError, Problem, fail
 from loom.exercise.bundle import as_data, from_data
+from loom.exercise.derive import titles_of
 from loom.exercise.model import Exercise
 from loom.exercise.package import package_folder
+from loom.exercise.roles import Named
 from loom.exercise.source import FOLDER, read_exercises, select
 from loom.files import BUILD, read_text, write_all
 
@@ -50,10 +52,12 @@ class Shelf:
         return next(c for c in self.chapters if c.name == exercise.chapter)
 
     def named(self, label: str) -> str | None:
-        """The title of a section or an exercise, by its label."""
-        titles = (s.title for c in self.chapters for s in c.sections if s.label == label)
-        return next(titles, None) or next(
-            (e.title for e in self.exercises if e.label == label), None)
+        """The title of a section or an exercise, or of the section of a formula, by its label."""
+        return self._titles(label)
+
+    @cached_property
+    def _titles(self) -> Named:
+        return titles_of(self.chapters, self.exercises)
 
     def ready(self, exercise: Exercise) -> Exercise:
         """The exercise with the package that its answers may import.
