@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from loom.book.chapter import HEADER
 from loom.book.toc import Book, read_book
@@ -377,3 +379,56 @@ def test_lint_asks_for_more_answers_and_for_lines_that_fit(tmp_path: Path) -> No
 def test_lint_lists_what_reading_refuses(tmp_path: Path) -> None:
     exercises, found = lint(make(tmp_path, {"01-part": GOOD.replace(":level: 2", ":level: 7")}))
     assert exercises == {} and len(found) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_no_edit_of_a_source_makes_reading_fail(tmp_path_factory: pytest.TempPathFactory,
+                                                data: st.DataObject) -> None:
+    """Lines dropped, doubled, moved or replaced: exercises, or problems with places."""
+    root = tmp_path_factory.getbasetemp() / "edited"
+    lines = GOOD.split("\n")
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(lines) - 1))
+        kind = data.draw(st.sampled_from(["drop", "double", "move", "cut", "replace"]))
+        if kind == "drop" and len(lines) > 1:
+            del lines[at]
+        elif kind == "double":
+            lines.insert(at, lines[at])
+        elif kind == "move":
+            lines.insert(data.draw(st.integers(0, len(lines) - 1)), lines.pop(at))
+        elif kind == "cut":
+            lines[at] = lines[at][:data.draw(st.integers(0, len(lines[at])))]
+        else:
+            lines[at] = data.draw(st.sampled_from(
+                ["", "    ", ":::", "```", "::::", "---", ":id: x", "# %%", "case()", "mutant()",
+                 ":::{exercise}", "case(name='a', why=1)", "mutant(*x)", "equivalent(old=1)",
+                 "```{code-cell} python", ":tags: [ex-answer]", ":tags: 3", "text",
+                 "\t", "case('"]))
+    book = make(root, {"01-part": "\n".join(lines)})
+    try:
+        found = exercises_of(book)
+    except LoomError as error:
+        assert all(p.place and p.place.line and p.remedy for p in error.problems), error
+    else:
+        assert found["01-part"]
+        for exercise in found["01-part"]:
+            compile(exercise.stub, "stub", "exec")
+            compile(exercise.solution, "solution", "exec")
+            for code in (*exercise.accepted, *exercise.wrong):
+                compile(code.source, code.name, "exec")
+
+
+def test_loom_lint_tells_the_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                                      capsys: pytest.CaptureFixture[str]) -> None:
+    from loom.cli import main
+
+    make(tmp_path, {"01-part": GOOD.replace(":level: 2", ":level: 8")})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["loom", "lint"])
+    with pytest.raises(SystemExit) as stopped:
+        main()
+    assert stopped.value.code == 1
+    told = capsys.readouterr().err
+    assert "exercises/01-part.md:16: `:level: 8` is no level" in told
+    assert "1 (a warm-up)" in told
