@@ -49,6 +49,7 @@ TRACE = TraceQuestion(id="trace", kind="trace", code="1", answer="[ 0. nan]\nTru
     ("4", 4.0), (" 4.0 ", 4.0), ("-3", -3.0), ("−3", -3.0), ("+1.5", 1.5), (".5", 0.5),
     ("4.", 4.0), ("1e-3", 1e-3), ("1E3", 1e3), ("0,5", 0.5), ("1,5", 1.5), ("1,024", 1024.0),
     ("0,125", 0.125), ("12,345,678", 12345678.0), ("1,024.5", 1024.5), ("1.024,5", 1024.5),
+    ("1.024.000", 1024000.0),
     ("262 144", 262144.0), ("262_144", 262144.0), ("2^18", 262144.0), ("2**-7", 2**-7),
     ("1/4", 0.25), ("3 · 10^-2", 0.03), ("2 × 3", 6.0), ("(1 + 2) / 4", 0.75), ("5%", 0.05),
     ("12,5 %", 0.125), ("50 percent", 0.5), ("4 tokens", 4.0), ("4 token", 4.0), ("4.", 4.0),
@@ -66,7 +67,8 @@ def test_units_are_tolerated(text: str, unit: str, number: float) -> None:
 
 
 @pytest.mark.parametrize(("text", "unit", "says"), [
-    ("", None, "a number, please"), ("four", None, "a number, please; `four` is none"),
+    ("1.2.3", None, "is none"), ("", None, "a number, please"),
+    ("four", None, "a number, please; `four` is none"),
     ("4 bits", "nats", "the number in nats, please"), ("4 GB", None, "without `gb`"),
     ("1 2", None, "is none"), ("1/0", None, "is none"), ("9^9^9", None, "more than a float64"),
     ("10^400", None, "more than a float64"), ("nan", None, "is none"), ("inf", None, "is none"),

@@ -210,11 +210,12 @@ def quiz(
     from loom.book.toc import read_book
     from loom.cli import quizzing
     from loom.cli.screen import Screen
+    from loom.grade.desk import find_book
 
     if schema:
         typer.echo(quizzing.json_schema())
         return
-    book = read_book()
+    book = read_book(find_book())
     if verify:
         quizzing.check(book, [chapter] if chapter else [])
     elif chapter is None:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from loom.errors import LoomError, Problem, fail
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from loom.book.toc import Book
     from loom.cli.screen import Screen
     from loom.quiz.models import Question, Quiz
-
-FOLDER = "my-exercises"
 
 
 def overview(book: Book, screen: Screen) -> None:
@@ -24,7 +24,7 @@ def overview(book: Book, screen: Screen) -> None:
     quizzes = quizzes_of(book)
     if not quizzes:
         raise fail("no chapter has a quiz", "they stand in book/quizzes/NN-name.yml")
-    progress = read_progress(book.root / FOLDER)
+    progress = read_progress(_folder(book))
     _notes(screen, progress.notes)
     for name, quiz in quizzes.items():
         chapter = book.chapter(name)
@@ -55,7 +55,7 @@ def play(book: Book, name: str, screen: Screen, again: bool, everything: bool) -
     if not path.is_file():
         raise fail(f"{chapter.name} has no quiz", "`loom quiz` lists the chapters that have one")
     quiz = read_quiz(path, chapter)
-    folder = book.root / FOLDER
+    folder = _folder(book)
     progress = read_progress(folder)
     _notes(screen, progress.notes)
     known = progress.quiz
@@ -134,6 +134,14 @@ def json_schema() -> str:
     return json.dumps(schema(), indent=2)
 
 
+def _folder(book: Book) -> Path:
+    """The learner's folder, which keeps the answers; the one in the book if there is none yet."""
+    from loom.grade.desk import NAME, find_desk
+
+    desk = find_desk(book.root)
+    return desk.folder if desk else book.root / NAME
+
+
 def _chosen(quiz: Quiz, known: dict[str, dict[str, Any]], again: bool,
             everything: bool) -> list[Question]:
     """The questions to ask: open ones, wrong ones, or all."""
@@ -166,18 +174,23 @@ def _listener(screen: Screen) -> Any:
     """What reads a line: from the terminal, or from a pipe, whose answers are shown."""
     if sys.stdin is None:
         return lambda prompt: None
+    sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
     if sys.stdin.isatty():
-        import readline  # noqa: F401 (arrow keys while typing)
+        from contextlib import suppress
+
+        from loom.cli.screen import to_ascii
+
+        with suppress(ImportError):
+            import readline  # noqa: F401 (arrow keys while typing)
 
         def typed(prompt: str) -> str | None:
             try:
-                return input(prompt)
+                return input(to_ascii(prompt) if screen.ascii else prompt)
             except EOFError:
                 print()
                 return None
 
         return typed
-    sys.stdin.reconfigure(errors="replace")  # type: ignore[union-attr]
 
     def piped(prompt: str) -> str | None:
         line = sys.stdin.readline()

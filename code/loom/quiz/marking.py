@@ -150,7 +150,8 @@ def _separators(number: str) -> str:
     """Commas and points as Python writes them."""
     point, comma = number.rfind("."), number.rfind(",")
     if comma < 0:
-        return number if number.count(".") < 2 else number.replace(".", "")
+        return number.replace(".", "") if re.fullmatch(r"[1-9]\d{0,2}(\.\d{3}){2,}", number) \
+            else number
     if point > comma or re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+", number):
         return number.replace(",", "")
     return number.replace(".", "").replace(",", ".")
