@@ -247,9 +247,10 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 
 def notebook(*sources: str | list[str], **more: object) -> str:
     """A notebook with a text and these code cells."""
-    cells: list[dict[str, object]] = [{"cell_type": "markdown", "metadata": {}, "source": "# T"}]
-    cells += [{"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None,
-               "source": source} for source in sources]
+    cells: list[dict[str, object]] = [
+        {"cell_type": "markdown", "id": "top", "metadata": {}, "source": "# T"}]
+    cells += [{"cell_type": "code", "id": f"cell-{n}", "metadata": {}, "outputs": [],
+               "execution_count": None, "source": source} for n, source in enumerate(sources)]
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5, **more})
 
 
@@ -279,6 +280,26 @@ def test_notebooks_are_read_without_what_only_jupyter_knows(read_cells: Read) ->
     assert not any(word in source for word in ("check", "%%time", "%matplotlib", "!ls", "2.5",
                                                "first_one"))
     assert answers["second-one"].where().endswith("01_part.ipynb, cell 5, line 1")
+
+
+def test_files_that_jupytext_has_turned_are_read(tmp_path: Path) -> None:
+    jupytext = pytest.importorskip("jupytext")
+    old = tmp_path / "old.py"
+    old.write_text(FILE)
+    wanted = [(a.problem, a.started) for a in read_answers(old, THREE).values()]
+    assert wanted == [(None, True), (None, True), (None, False)]
+    as_notebook = jupytext.reads(FILE, fmt="py:percent")
+    for name, text in (
+            ("new.ipynb", jupytext.writes(as_notebook, fmt="ipynb")),
+            ("new.py", jupytext.writes(as_notebook, fmt="py:percent")),
+            ("back.py", jupytext.writes(jupytext.reads(notebook(*CELLS), fmt="ipynb"),
+                                        fmt="py:percent"))):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        answers = read_answers(path, THREE)
+        assert [(a.problem, a.started) for a in answers.values()] == wanted, name
+        assert not any("check(" in a.source or "import check" in a.source
+                       for a in answers.values())
 
 
 def test_a_modulo_at_the_start_of_a_line_is_no_magic(read_cells: Read) -> None:

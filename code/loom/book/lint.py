@@ -11,7 +11,8 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
 
 from loom.book.chapter import Cell, Chapter
 from loom.book.toc import Book
@@ -47,7 +48,7 @@ def lint(book: Book, labels: Collection[str] = ()) -> list[Problem]:
     problems = list(_numbers(book))
     problems += _references(book, labels)
     for chapter in book.chapters:
-        problems += _prose(chapter)
+        problems += prose(chapter.path, _text_lines(chapter))
         problems += _footnotes(chapter)
         for cell in chapter.cells:
             problems += _cell(cell)
@@ -117,16 +118,22 @@ def _figure(cell: Cell) -> Iterator[Problem]:
                       "add `mystnb: {figure: {name: fig-…, caption: …}}`: what to conclude")
 
 
-def _prose(chapter: Chapter) -> Iterator[Problem]:
-    for n, line in _text_lines(chapter):
+def prose(path: Path, lines: Iterable[tuple[int, str]]) -> Iterator[Problem]:
+    """Praise, announcements and sentences that nobody follows, in running text.
+
+    Args:
+        path: the file.
+        lines: numbers of lines and what stands there.
+    """
+    for n, line in lines:
         match = _HYPE.search(line) or _OPENING.search(line)
         if match:
-            yield Problem(Place(chapter.path, n), f"`{match[0]}` praises, or announces",
+            yield Problem(Place(path, n), f"`{match[0]}` praises, or announces",
                           "say what happens instead")
         for sentence in re.split(r"(?<=[.!?])\s", re.sub(r"\$[^$]*\$|`[^`]*`", "", line)):
             words = len(re.findall(r"[A-Za-z][\w’'-]*", sentence))
             if words > WORDS_IN_A_SENTENCE:
-                yield Problem(Place(chapter.path, n),
+                yield Problem(Place(path, n),
                               f"a sentence of {words} words: “{sentence.strip()[:40]}…”",
                               "cut it in two")
 
@@ -171,13 +178,12 @@ def _references(book: Book, labels: Collection[str]) -> Iterator[Problem]:
                 yield Problem(place, f"the label `{label}` is taken by {places[label]}",
                               "a label names one thing in the whole book: choose another")
             places.setdefault(label, place)
-    bibliography = book.root / "book" / "references.bib"
-    text = read_text(bibliography) if bibliography.is_file() else ""
-    keys = Counter(_BIB_KEY.findall(text))
+    bibliography, keys = citations(book)
     for key, count in keys.items():
         if count > 1:
             yield Problem(Place(bibliography), f"`{key}` stands there {count} times",
                           "keep one of them")
+    known = {*places, *labels}
     for chapter in book.chapters:
         shown = {n for first, last, kind in chapter.fences
                  if not kind.startswith("{") or kind.startswith("{code")
@@ -185,12 +191,31 @@ def _references(book: Book, labels: Collection[str]) -> Iterator[Problem]:
         for n, line in enumerate(chapter.text.split("\n"), 1):
             if n in shown and not line.strip().startswith("caption"):
                 continue
-            for role, body in _ROLE.findall(line):
-                yield from _unresolved(role, body, {*places, *labels}, set(keys),
-                                       Place(chapter.path, n))
+            yield from unresolved(line, known, keys, Place(chapter.path, n))
 
 
-def _unresolved(role: str, body: str, labels: set[str], keys: set[str],
+def citations(book: Book) -> tuple[Path, Counter[str]]:
+    """The bibliography, and how often it holds each key."""
+    bibliography = book.root / "book" / "references.bib"
+    text = read_text(bibliography) if bibliography.is_file() else ""
+    return bibliography, Counter(_BIB_KEY.findall(text))
+
+
+def unresolved(text: str, labels: Collection[str], keys: Collection[str], place: Place
+               ) -> Iterator[Problem]:
+    """References and citations of a line that lead nowhere.
+
+    Args:
+        text: the line.
+        labels: what references may name.
+        keys: what citations may name.
+        place: where it stands.
+    """
+    for role, body in _ROLE.findall(text):
+        yield from _unresolved(role, body, labels, keys, place)
+
+
+def _unresolved(role: str, body: str, labels: Collection[str], keys: Collection[str],
                 place: Place) -> Iterator[Problem]:
     named = re.fullmatch(r".*<([^<>]+)>", body, re.DOTALL)
     targets = (named[1] if named else body).split(",")

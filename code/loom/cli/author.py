@@ -23,14 +23,14 @@ def lint() -> None:
     from loom.book.lint import lint as find_problems
     from loom.book.toc import read_book
     from loom.errors import LoomError
+    from loom.exercise.lint import exercise_labels
     from loom.exercise.lint import lint as lint_exercises
     from loom.quiz.gates import check as check_quizzes
 
     book = read_book()
     exercises, mistakes = lint_exercises(book)
     numbers, found = check_quizzes(book)
-    labels = {e.label for group in exercises.values() for e in group}
-    problems = [*find_problems(book, labels), *mistakes, *found]
+    problems = [*find_problems(book, exercise_labels(book)), *mistakes, *found]
     for quiz in numbers:
         typer.echo(quiz)
     if problems:

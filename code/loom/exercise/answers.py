@@ -10,13 +10,13 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from loom.errors import LoomError, Place, Problem
 from loom.exercise.blame import same_program, unreadable
 from loom.exercise.decode import Lines, decode, read_bytes
-from loom.exercise.jupyter import read_notebook
+from loom.exercise.jupyter import read_notebook, without_checks
 from loom.exercise.markers import Block, conflicts, cut, marker_line
 from loom.exercise.model import Exercise
 
@@ -74,6 +74,7 @@ def read_answers(path: Path, exercises: Sequence[Exercise]) -> dict[str, Answer]
             lines, places = read_notebook(path)
         else:
             lines = decode(read_bytes(path), path)
+            lines = replace(lines, lines=without_checks(lines.lines))
     except LoomError as error:
         return {e.id: Answer(e.id, "", path, 1, error.problems[0]) for e in exercises}
     return _Reader(path, lines, places).answers(exercises)

@@ -14,6 +14,7 @@ from loom.exercise.decode import LARGEST, Lines, read_bytes
 
 OUTPUTS = 32 * LARGEST  # a notebook also holds what its cells printed and drew
 CHECKER = "loom.grade.notebook"
+_CHECK = re.compile(r"""(\w+\s*=\s*)?check\(\s*["'][\w.-]+["'].*\)\s*(#.*)?$""")
 _AGAIN = "save the notebook again from Jupyter, or `loom start` writes a new one beside it"
 
 
@@ -50,6 +51,10 @@ def read_notebook(path: Path) -> tuple[Lines, tuple[tuple[int, int], ...]]:
         source = _source(cell)
         if source is None:
             continue
+        title = _title(cell, source)
+        if title:
+            lines.append(title)
+            places.append((number, 1))
         for n, line in enumerate(_plain(source).split("\n"), 1):
             lines.append(line)
             places.append((number, n))
@@ -72,6 +77,24 @@ def _source(cell: Any) -> str | None:
     if isinstance(source, list):
         source = "".join(part for part in source if isinstance(part, str))
     return source.replace("\r\n", "\n").replace("\r", "\n") if isinstance(source, str) else None
+
+
+def _title(cell: dict[str, Any], source: str) -> str:
+    """The marker of a cell whose file was turned into a notebook by jupytext."""
+    metadata = cell.get("metadata")
+    title = metadata.get("title") if isinstance(metadata, dict) else None
+    if not isinstance(title, str) or not title.lower().startswith("exercise") \
+            or source.lstrip().startswith("# %%"):
+        return ""
+    return "# %% " + title.split("\n")[0]
+
+
+def without_checks(lines: tuple[str, ...]) -> tuple[str, ...]:
+    """The lines of a file that was a notebook, without its calls of ``check``."""
+    if not any(line.startswith(f"from {CHECKER} import") for line in lines):
+        return lines
+    return tuple("" if line.startswith(f"from {CHECKER} import") or _CHECK.match(line) else line
+                 for line in lines)
 
 
 def _plain(source: str) -> str:

@@ -6,18 +6,23 @@ import re
 from collections.abc import Collection, Iterator
 
 from loom.book.chapter import read_chapter
-from loom.book.lint import COLUMNS, HYPE, labels_of
+from loom.book.lint import COLUMNS, citations, labels_of, prose, unresolved
 from loom.book.toc import Book
 from loom.errors import LoomError, Place, Problem
-from loom.exercise.directives import read_directives
+from loom.exercise.directives import Directive, read_directives
 from loom.exercise.model import Exercise
-from loom.exercise.source import exercises_of, source_path
+from loom.exercise.source import FOLDER, exercises_of, source_path
 from loom.files import read_text
 
+_ID = re.compile(r"^:id:\s*([\w-]+)\s*$", re.MULTILINE)
 ACCEPTED = 2  # other right answers that an exercise has, at least
 WRONG = 6  # named wrong ones, mutants included
-_ROLE = re.compile(r"\{(?:numref|ref|eq)\}`(?:[^`<>]*<)?([^`<>]+)>?`")
-_HYPE = re.compile(r"\b(" + "|".join(map(re.escape, HYPE)) + r")\b", re.IGNORECASE)
+
+
+def exercise_labels(book: Book) -> set[str]:
+    """The labels of all exercises, those of sources with mistakes too."""
+    paths = sorted((book.root / FOLDER).glob("*.md"))
+    return {f"ex-{name}" for path in paths for name in _ID.findall(read_text(path))}
 
 
 def lint(book: Book) -> tuple[dict[str, tuple[Exercise, ...]], list[Problem]]:
@@ -32,13 +37,14 @@ def lint(book: Book) -> tuple[dict[str, tuple[Exercise, ...]], list[Problem]]:
     except LoomError as error:
         return {}, list(error.problems)
     labels = {label for chapter in book.chapters for label, _ in labels_of(chapter)}
-    labels |= {e.label for group in found.values() for e in group}
+    labels |= exercise_labels(book)
+    _, keys = citations(book)
     problems: list[Problem] = []
     for name, group in found.items():
         for exercise in group:
             problems += _counts(exercise)
             problems += _code(exercise)
-        problems += _prose(book, name, labels)
+        problems += _prose(book, name, labels, keys)
     return found, problems
 
 
@@ -71,17 +77,28 @@ def _code(exercise: Exercise) -> Iterator[Problem]:
                               f"break it: the page holds {COLUMNS}")
 
 
-def _prose(book: Book, name: str, labels: Collection[str]) -> Iterator[Problem]:
-    """Praise, and references that lead nowhere, in all that is read."""
-    path = source_path(book, book.chapter(name))
-    chapter = book.chapter(name)
+def _prose(book: Book, name: str, labels: Collection[str], keys: Collection[str]
+           ) -> Iterator[Problem]:
+    """The chapters' rules for running text, and references that lead nowhere."""
+    path, chapter = source_path(book, book.chapter(name)), book.chapter(name)
     source = read_chapter(path, chapter.position, chapter.number, chapter.part)
     for directive in read_directives(source, []):
-        for n, line in enumerate(directive.text.split("\n"), directive.text_line):
-            if match := _HYPE.search(line):
-                yield Problem(Place(path, n), f"`{match[0]}` praises, or announces",
-                              "say what happens instead")
-            for label in _ROLE.findall(line):
-                if label.strip() not in labels:
-                    yield Problem(Place(path, n), f"the reference `{label}` leads nowhere",
-                                  "mend the name, or label the target")
+        lines = list(_text_lines(directive))
+        yield from prose(path, lines)
+        for n, line in lines:
+            yield from unresolved(line, labels, keys, Place(path, n))
+
+
+def _text_lines(directive: Directive) -> Iterator[tuple[int, str]]:
+    """Lines of running text: no code, no displayed mathematics."""
+    ends = ""
+    for n, line in enumerate(directive.text.split("\n"), directive.text_line):
+        start = line.strip()
+        if ends:
+            ends = "" if start.startswith(ends) else ends
+        elif start.startswith("```") and not start.startswith(("```{note", "```{tip")):
+            ends = "```"
+        elif start == "$$":
+            ends = "$$"
+        elif not start.startswith(("$$", "|", ":")):
+            yield n, line
