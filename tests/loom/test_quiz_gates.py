@@ -227,3 +227,9 @@ def test_the_same_words_around_other_programs_are_not_alike(tmp_path: Path) -> N
                "explain": "So."} for n, code in enumerate((
                    "import math\nprint(math.floor(1.5))", "a = [0, 1]\na.append(2)\nprint(a[1])"))]
     assert found(tmp_path, good() + traces) == []
+
+
+def test_a_quiz_that_cannot_be_read_is_a_problem_too(tmp_path: Path) -> None:
+    asked = good()
+    del asked[0]["explain"]
+    assert ["has no `explain`" in problem for problem in found(tmp_path, asked)] == [True]

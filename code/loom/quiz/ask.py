@@ -123,7 +123,7 @@ def _prompt(question: Question) -> str:
     if isinstance(question, TraceQuestion):
         rows = question.answer.count("\n") + 1
         return "its output" if rows == 1 else "its output, line by line; an empty line ends it"
-    return "a word or two" if " " in question.answers[0] else "a word"
+    return "a word" if question.answers[0].isalpha() else "your answer"
 
 
 def _listen(question: Question, show: Shows, listen: Callable[[str], str | None],

@@ -15,7 +15,7 @@ from itertools import combinations
 
 from loom.book.chapter import Chapter, Section
 from loom.book.toc import Book
-from loom.errors import Place, Problem
+from loom.errors import LoomError, Place, Problem
 from loom.quiz.bank import quizzes_of
 from loom.quiz.markup import wrong_markup
 from loom.quiz.models import Choice, Question, Quiz, TraceQuestion
@@ -72,10 +72,12 @@ class Numbers:
 def check(book: Book) -> tuple[list[Numbers], list[Problem]]:
     """All quizzes of a book in numbers, and what is wrong with them.
 
-    Raises:
-        LoomError: a quiz that cannot be read.
+    Where one cannot be read, that is all that is said.
     """
-    quizzes = quizzes_of(book)
+    try:
+        quizzes = quizzes_of(book)
+    except LoomError as error:
+        return [], error.problems
     chapters = {chapter.name: chapter for chapter in book.chapters}
     labels = frozenset(_labels(book))
     problems: list[Problem] = []
