@@ -193,8 +193,8 @@ class _Maker:
         self.found.append(Case(
             name, inputs, " ".join(why.split()) if isinstance(why, str) else "", points,
             drive.__name__ if source is not None else call or self.exercise.names[0], source,
-            raises if isinstance(raises, str | None) else raises.__name__, mentions, check,
-            rtol, atol, dtype, tuple(mutates), float(seconds or SECONDS), times,
+            raises if isinstance(raises, str | None) else getattr(raises, "__name__", ""),
+            mentions, check, rtol, atol, dtype, tuple(mutates), float(seconds or SECONDS), times,
             int(megabytes or default), place))
 
     def _source(self, drive: Any, bad: Callable[[str, str], None]) -> str | None:

@@ -15,11 +15,12 @@ from typing import Any
 from loom.grade import wire
 from loom.grade.watch import Watch
 
-MOST_OUTPUT = 64 << 10  # characters of what an answer prints that are kept
+MOST_OUTPUT = 64 << 10  # bytes of what an answer prints that are kept
 MOST_TRACE = 32 << 10
 PART = 1 << 18
 SLACK = 64 << 20  # bytes for replies on their way
 PULSE = 0.03  # seconds between two looks at what a worker takes
+OURS = re.compile(r'^ *File "<grader.*\n', re.M)  # frames of ours, in what an answer prints
 FRAME = re.compile(r'File "(.*)", line (\d+) in ')
 
 
@@ -72,10 +73,12 @@ class Hand:
     @property
     def output(self) -> str:
         """What the answer printed, cut, with a notice where it was."""
-        text = b"".join(self._kept).decode(errors="replace")
+        text = OURS.sub("", b"".join(self._kept).decode(errors="replace"))
         text = "".join(c if c.isprintable() or c in "\n\t" else "\ufffd"
                        for c in text.replace("\r\n", "\n"))
-        if self._printed > MOST_OUTPUT:
+        long = text.encode()
+        text = long[:MOST_OUTPUT].decode(errors="ignore")
+        if self._printed > MOST_OUTPUT or len(long) > MOST_OUTPUT:
             text += (f"\n… cut here: {self._printed:,} bytes were printed, "
                      f"{MOST_OUTPUT:,} are shown\n")
         return text

@@ -136,8 +136,8 @@ def ended(reply: Reply, text: Text, file: str, seconds: float, megabytes: int,
         "closed": f"it broke off the connection to the grader{while_}",
         "malformed": f"it wrote to the grader's own channel{while_}: {reply.detail}",
         "failed": f"its process did not start: {reply.detail}",
-    }.get(reply.ended, "")
-    if reply.ended == "exit":
+    }.get("closed" if reply.ended == "exit" else reply.ended, "")
+    if reply.ended == "exit" and reply.detail != "70":
         what = f"it ended its own process{while_} (os._exit or the like, code {reply.detail})"
     elif reply.ended == "signal":
         try:

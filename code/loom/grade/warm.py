@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from loom.grade.sandbox import Sandbox
 
 PROGRAM = Path(__file__).with_name("worker.py")
+RUN = ("import sys; del sys.argv[0]; __file__ = sys.argv[0]; "
+       "exec(compile(open(__file__, encoding='utf-8').read(), '<grader>', 'exec'))")
 START = 120.0  # seconds for the first word of a process that imports torch on a busy machine
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
            "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -74,7 +76,7 @@ class Warm:
         seen = sorted({*seen, *map(os.path.realpath, seen)})
         setup = {"sites": sites, "libraries": sorted(self.libraries), "where": self._where,
                  "seen": seen, "cage": True}
-        command = [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", str(PROGRAM),
+        command = [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", "-c", RUN, str(PROGRAM),
                    str(theirs.fileno()), json.dumps(setup)]
         if self.sandbox is not None:
             command = self.sandbox.command(

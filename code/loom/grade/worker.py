@@ -1,4 +1,4 @@
-"""The process that runs answers: run by its path, with ``python -P -s -S``.
+"""The process that runs answers: run by its path, with ``python -P -s -S -B``.
 
 Started by the judge, it imports numpy (and torch) and computes nothing. For
 each request it forks a worker, which moves into namespaces of its own
@@ -23,6 +23,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import traceback
 import types
 import warnings
@@ -39,10 +40,11 @@ def _beside(name: str) -> Any:
     """Import a file that stands beside this one."""
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
     spec = importlib.util.spec_from_file_location(f"_loom_{name}", path)
-    assert spec and spec.loader
+    assert spec
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    with open(path, encoding="utf-8") as file:
+        exec(compile(file.read(), f"<grader: {name}>", "exec"), module.__dict__)
     return module
 
 
@@ -322,16 +324,19 @@ class Server:
                 if wrong is not None:
                     return {"signature": wrong, "warnings": []}
             with self._noting(message["seconds"]), self.cage.less_memory(message["megabytes"]):
+                started = time.perf_counter()
                 value = function(*args, **kwargs)
+                took = time.perf_counter() - started
         except BaseException as error:
             return {"raised": self._raised(error), "warnings": self.noted}
-        return {"value": value, "args": args, "kwargs": kwargs, "warnings": self.noted}
+        return {"value": value, "took": took, "args": args, "kwargs": kwargs,
+                "warnings": self.noted}
 
     def _function(self, message: dict[str, Any]) -> Any:
         if not message["drive"]:
             return getattr(self.module, message["call"])
         space: dict[str, Any] = {"np": sys.modules["numpy"], "__name__": "drive"}
-        exec(compile(message["drive"], "<the grader's drive>", "exec"), space)
+        exec(compile(message["drive"], "<grader: drive>", "exec"), space)
         drive = space[message["call"]]
         return lambda *args, **kwargs: drive(self.module, *args, **kwargs)
 
