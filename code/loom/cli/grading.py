@@ -161,7 +161,7 @@ def _closing(screen: Any, reports: Sequence[Report], seed: int, seconds: float,
              files: Sequence[Path]) -> None:
     fresh = [report for report in reports if report.fresh]
     checks = sum(len(report.verdicts) for report in fresh)
-    kept = len(reports) - len(fresh)
+    kept = sum(bool(report.verdicts) and not report.fresh for report in reports)
     parts = [f"{len(fresh)} graded"]
     if checks:
         parts[0] += f" in {seconds:.1f} s ({checks / max(seconds, 1e-9):.0f} exercises a second)"

@@ -54,6 +54,7 @@ class Bench:
         self.stack = stack
         self.sandbox = self._sandbox()
         self.warm: dict[frozenset[str], Any] = {}
+        self.known: dict[Any, Any] = {}  # the reference is asked once, for all submissions
 
     def grade(self, order: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """Judge one submission.
@@ -81,7 +82,7 @@ class Bench:
         from loom.grade.judge import judge
 
         return judge(exercise, answer, seed=self.seed, everything=True,
-                     warm=self._warm(exercise.libraries)).as_json()
+                     warm=self._warm(exercise.libraries), known=self.known).as_json()
 
     def _warm(self, libraries: frozenset[str]) -> Any:
         from loom.grade.warm import Warm

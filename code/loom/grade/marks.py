@@ -34,14 +34,15 @@ def csv_text(exercises: Sequence[Exercise], points: dict[str, float],
 
 def notes(report: Report) -> str:
     """Everything to know about a submission, in one line."""
-    broken = [f"{name}: {' '.join(verdict['problem'])}"
-              for name, verdict in report.verdicts.items()
-              if verdict["state"] == "broken" and verdict["problem"]
-              and not any(note.startswith(f"{name}: ") for note in report.notes)]
-    untouched = sum(verdict["state"] == "not started" for verdict in report.verdicts.values())
-    parts = [*report.notes, *broken]
+    same: dict[str, list[str]] = {}
+    for name, verdict in report.verdicts.items():
+        if verdict["state"] == "broken" and verdict["problem"]:
+            same.setdefault(" ".join(" ".join(verdict["problem"]).split()), []).append(name)
+    parts = [*report.notes, *(f"{', '.join(names)}: {text}" for text, names in same.items())]
+    untouched = [name for name, v in report.verdicts.items() if v["state"] == "not started"]
     if untouched:
-        parts.append(f"{untouched} not started")
+        parts.append("nothing was begun" if len(untouched) == len(report.verdicts)
+                     else f"not started: {', '.join(untouched)}")
     return "; ".join(shown(part) for part in parts)
 
 
