@@ -10,8 +10,10 @@ from xml.etree import ElementTree
 import pytest
 
 from loom.book.chapter import HEADER, read_chapter
+from loom.book.toc import read_book
 from loom.errors import LoomError
 from loom.quiz.bank import read_quiz
+from loom.quiz.export import export_quizzes
 from loom.quiz.gift import export_gift
 from loom.quiz.models import Choice, NumberQuestion, OrderQuestion, Quiz
 from loom.quiz.moodle import export_moodle
@@ -320,3 +322,27 @@ def test_the_same_quiz_gives_the_same_bytes(tmp_path: Path) -> None:
     made = quiz(tmp_path)
     assert export_gift(made, TITLES) == export_gift(quiz(tmp_path), TITLES)
     assert export_moodle(made, TITLES) == export_moodle(quiz(tmp_path), TITLES)
+
+
+def test_a_book_is_exported_to_a_folder(tmp_path: Path) -> None:
+    made = quiz(tmp_path)
+    (tmp_path / "book/quizzes").mkdir(parents=True)
+    for name in ("01-one.md", "02-two.md"):
+        text = (tmp_path / "01-one.md").read_text()
+        (tmp_path / "book" / name).write_text(text if name < "02" else text.replace(
+            "ch-one", "ch-two").replace("sec-alpha", "sec-beta"))
+    (tmp_path / "book/index.md").write_text("# A book\n")
+    (tmp_path / "book/quizzes/01-one.yml").write_text(QUIZ)
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n"
+                                       "  - file: book/01-one\n  - file: book/02-two\n")
+    book = read_book(tmp_path)
+    (xml,) = export_quizzes(book, "moodle", tmp_path / "a/b")
+    assert xml == tmp_path / "a/b/01-one.xml" and len(read_moodle(xml.read_text())) == 7
+    assert "top/Every Line Runs/1. One<" in xml.read_text()
+    (gift,) = export_quizzes(book, "gift", tmp_path / "a", ["1"])
+    assert len(read_gift(gift.read_text())) == len(made.questions)
+    for kind, names, says in (("qti", [], "no format `qti`"), ("gift", ["02"], "has no quiz"),
+                              ("gift", ["9"], "no chapter `9`")):
+        with pytest.raises(LoomError, match=says):
+            export_quizzes(book, kind, tmp_path / "c", names)
+    assert not (tmp_path / "c").exists()
