@@ -280,6 +280,12 @@ def test_all_mistakes_of_a_file_at_once(tmp_path: Path) -> None:
     assert len(problems(tmp_path, text)) >= 3
 
 
+def test_syntax_errors_are_told_even_where_the_answer_is_missing(tmp_path: Path) -> None:
+    told = problems(tmp_path, GOOD.replace(ANSWER, "").replace("float(x.sum())", "float(x.sum("))
+    assert told == [":::{exercise} The sum of squares| no cell with the tag `ex-answer`",
+                    "    return float(x.sum(| a syntax error: '(' was never closed"]
+
+
 def test_ids_are_unique_in_the_file_and_in_the_book(tmp_path: Path) -> None:
     again = GOOD + GOOD.removeprefix("# Exercises")
     assert problems(tmp_path, again) == [

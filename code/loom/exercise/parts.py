@@ -11,7 +11,8 @@ from loom.book.chapter import Cell, Chapter
 from loom.errors import Place, Problem
 from loom.exercise import rules
 from loom.exercise.directives import REQUIRED, Directive
-from loom.exercise.model import Code, Exercise, Mutant
+from loom.exercise.edits import Edits, catches
+from loom.exercise.model import Code, Exercise
 from loom.exercise.near import nearest
 from loom.exercise.regions import take_apart
 
@@ -59,6 +60,7 @@ class Maker:
                          "almost the code")
         remarks = self._texts("exercise-solution")
         if not (by_tag["ex-answer"] and by_tag["ex-cases"]):
+            self._parse_all(by_tag)
             return None
         answer, cases = by_tag["ex-answer"][0], by_tag["ex-cases"][0]
         parts, flaws = take_apart(answer.source)
@@ -81,12 +83,16 @@ class Maker:
             self.problem(answer.line, "no docstring of the answer cell shows an example",
                          "add a worked example to the docstring: `>>> call` and what it gives")
         known = rules.cases(cases_tree, cases.place(), names, self.problems)
-        mutants, equivalents = self._mutants(by_tag["ex-mutants"], parts.solution, known)
+        reader = Edits(parts.solution, known, self.problem)
+        for cell in by_tag["ex-mutants"]:
+            edits = self._parse(cell.source, cell)
+            if edits is not None:
+                reader.read(edits, cell.line)
         wrong = [code for cell in by_tag["ex-wrong"]
                  if (code := self._named(cell, asked, known, options, is_wrong=True))]
         accepted = [code for cell in by_tag["ex-accept"]
                     if (code := self._named(cell, asked, known, options, is_wrong=False))]
-        wrong += self._applied(mutants, parts.solution)
+        wrong += reader.applied()
         self._twice(accepted, wrong)
         if not options:
             return None
@@ -99,7 +105,8 @@ class Maker:
             statement_line=self.directive.text_line, stub=parts.stub, solution=parts.solution,
             answer_line=answer.line, names=names, asked=asked, hints=hints,
             cases=Code("cases", cases.source, cases.line), accepted=tuple(accepted),
-            wrong=tuple(wrong), mutants=tuple(mutants), equivalents=tuple(equivalents),
+            wrong=tuple(wrong), mutants=tuple(reader.mutants),
+            equivalents=tuple(reader.equivalents),
             remarks="\n\n".join(remarks), path=self.path, line=self.directive.line)
 
     # -- the directive ------------------------------------------------------
@@ -190,8 +197,8 @@ class Maker:
 
     def _parse_all(self, by_tag: dict[str, list[Cell]]) -> None:
         """Syntax errors of the other cells, where the exercise cannot be made anyway."""
-        for tag in ("ex-wrong", "ex-accept", "ex-mutants"):
-            for cell in by_tag[tag]:
+        for cells in by_tag.values():
+            for cell in cells:
                 self._parse(cell.source, cell)
 
     def _imports(self, tree: ast.Module, cell: Cell, options: dict[str, str]) -> None:
@@ -216,7 +223,7 @@ class Maker:
             self.problem(cell.line, f"no case is named that catches “{name}”",
                          "its second line is `# caught by: name of a case`")
         if caught:
-            self._catches(cell.line + 1, caught[1].strip(), known)
+            catches(cell.line + 1, caught[1].strip(), known, self.problem)
         tree = self._parse(cell.source, cell)
         if tree is None:
             return None
@@ -227,76 +234,6 @@ class Maker:
                          "it is a whole answer: define every name that the stub asks for")
         self._imports(tree, cell, options)
         return Code(name, cell.source, cell.line, caught[1].strip() if caught else None)
-
-    def _catches(self, line: int, case: str, known: tuple[str, ...] | None) -> None:
-        if known is not None and case not in known:
-            self.problem(line, f"caught by “{case}”: there is no such case", nearest(case, known))
-
-    # -- mutants ------------------------------------------------------------
-
-    def _mutants(self, cells: Sequence[Cell], solution: str, known: tuple[str, ...] | None
-                 ) -> tuple[list[Mutant], list[tuple[str, str, str]]]:
-        mutants: list[Mutant] = []
-        equivalents: list[tuple[str, str, str]] = []
-        for cell in cells:
-            tree = self._parse(cell.source, cell)
-            for node in tree.body if tree else ():
-                line = cell.line + node.lineno - 1
-                call = _literal_call(node)
-                if call is None or call[0] not in ("mutant", "equivalent"):
-                    self.problem(line, "not a mutant: this cell is read, never run",
-                                 "write `mutant(name, old, new, caught_by=…)` or "
-                                 "`equivalent(old, new, because=…)`, with strings as they are")
-                elif call[0] == "mutant":
-                    fields = self._fields(line, call, ("name", "old", "new", "caught_by"))
-                    if fields:
-                        mutants.append(Mutant(fields[0], fields[1], fields[2], fields[3], line))
-                else:
-                    fields = self._fields(line, call, ("old", "new", "because"))
-                    if fields:
-                        equivalents.append((fields[0], fields[1], fields[2]))
-        for mutant in mutants:
-            self._check_mutant(mutant, solution, known)
-        return mutants, equivalents
-
-    def _fields(self, line: int, call: tuple[str, list[object], dict[str, object]],
-                names: tuple[str, ...]) -> list[str]:
-        kind, args, keywords = call
-        given = dict(zip(names, args, strict=False)) | keywords
-        missing = [n for n in names if not isinstance(given.get(n), str) or
-                   not (given[n] or n == "new")]
-        extra = [n for n in given if n not in names]
-        if missing or extra or len(args) > len(names):
-            self.problem(line, f"`{kind}` with " + " and ".join(
-                [f"no string for `{n}`" for n in missing]
-                + [f"an unknown `{n}`" for n in extra] or ["too many values"]),
-                f"write `{kind}({', '.join(names)})`")
-            return []
-        return [str(given[n]) for n in names]
-
-    def _check_mutant(self, mutant: Mutant, solution: str, known: tuple[str, ...] | None) -> None:
-        count = solution.count(mutant.old)
-        if count != 1:
-            self.problem(mutant.line, f"the mutant “{mutant.name}” edits `{mutant.old}`, which "
-                         f"occurs {f'{count} times' if count else 'nowhere'} in the answer cell",
-                         "give enough of the text around it that it occurs once" if count else
-                         "copy the text from the answer cell, spaces included")
-        elif mutant.old == mutant.new:
-            self.problem(mutant.line, f"the mutant “{mutant.name}” changes nothing",
-                         "its third value is what stands there instead")
-        else:
-            try:
-                compile(solution.replace(mutant.old, mutant.new), "<mutant>", "exec",
-                        dont_inherit=True)
-            except (SyntaxError, ValueError) as error:
-                what = error.msg if isinstance(error, SyntaxError) else str(error)
-                self.problem(mutant.line, f"the mutant “{mutant.name}” is no Python: {what}",
-                             "mend its third value: line breaks and indentation count")
-        self._catches(mutant.line, mutant.caught_by, known)
-
-    def _applied(self, mutants: Sequence[Mutant], solution: str) -> list[Code]:
-        return [Code(m.name, solution.replace(m.old, m.new), m.line, m.caught_by, edited=True)
-                for m in mutants if solution.count(m.old) == 1]
 
     def _twice(self, accepted: Sequence[Code], wrong: Sequence[Code]) -> None:
         seen: dict[str, int] = {}
@@ -313,15 +250,3 @@ def _libraries(options: dict[str, str]) -> frozenset[str]:
 
 def _words(text: str) -> list[str]:
     return [word for word in re.split(r"[,\s]+", text) if word]
-
-
-def _literal_call(node: ast.stmt) -> tuple[str, list[object], dict[str, object]] | None:
-    """A statement ``name("…", key="…")`` as data, None if it is anything else."""
-    if not (isinstance(node, ast.Expr) and isinstance(node.value, ast.Call)
-            and isinstance(node.value.func, ast.Name)):
-        return None
-    try:
-        return (node.value.func.id, [ast.literal_eval(a) for a in node.value.args],
-                {k.arg or "**": ast.literal_eval(k.value) for k in node.value.keywords})
-    except (ValueError, TypeError, SyntaxError):
-        return None

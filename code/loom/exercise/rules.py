@@ -26,8 +26,9 @@ def parse(source: str, at: Place) -> ast.Module | Problem:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(source, "<cell>", "exec", dont_inherit=True)
-            return ast.parse(source)
+            tree = ast.parse(source)
+            compile(tree, "<cell>", "exec", dont_inherit=True)
+            return tree
     except SyntaxError as error:
         return Problem(Place(at.path, (at.line or 1) + (error.lineno or 1) - 1),
                        f"a syntax error: {error.msg}", "mend it: no part of a source may be broken")
@@ -44,13 +45,15 @@ def defined(tree: ast.Module) -> tuple[str, ...]:
 
 
 def bound(tree: ast.Module) -> set[str]:
-    """Every name that a module binds at its top, imported ones too."""
-    names = {name for node in ast.walk(tree) for name in _assigned(node)}
+    """Every name that a module binds, at its top or in a branch; imported ones too."""
+    names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             names.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):
             names |= {(a.asname or a.name).split(".")[0] for a in node.names}
+        else:
+            names.update(_assigned(node))
     return names
 
 
