@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from loom.cli.screen import Screen
 
 QUIET = 30  # milliseconds without a change, after which a save is complete
+OFTEN = 400  # milliseconds after which to look without being told
 BACK = 0.4  # seconds in which a file that is gone or empty usually comes back
 
 
@@ -31,6 +32,7 @@ class Watcher:
         self.shelf, self.desk, self.screen = shelf, desk, screen
         self.exercises = {e.id: e for e in exercises}
         self.chapters = list(dict.fromkeys(e.chapter for e in exercises))
+        self.stamp = self._stamp()
         self.seen = {name: _print(answer) for name, answer in self.answers().items()}
 
     def answers(self) -> dict[str, Answer]:
@@ -61,8 +63,22 @@ class Watcher:
                 return {e.id: Answer(e.id, "", path, 1, problem.problems[0]) for e in mine}
             time.sleep(0.02)
 
+    def _stamp(self) -> list[tuple[str, int, int, int]]:
+        """What changes when one of the files is saved."""
+        found = []
+        for path in (path for c in self.chapters for path in self.desk.files(c)):
+            with suppress(OSError):
+                state = path.stat()
+                found.append((path.name, state.st_ino, state.st_size, state.st_mtime_ns))
+        return found
+
+    def saved(self) -> bool:
+        """Whether a file was saved since the last look."""
+        return self._stamp() != self.stamp
+
     def changed(self) -> list[Answer]:
         """The answers that are not what they were at the last look."""
+        self.stamp = self._stamp()
         now = self.answers()
         prints = {name: _print(answer) for name, answer in now.items()}
         found = [now[name] for name in now if prints[name] != self.seen.get(name)]
@@ -176,11 +192,13 @@ def _saves(watcher: Watcher) -> Iterator[None]:
 
     while True:
         try:
+            # A look now and then also finds what the system does not report:
+            # a save before the watching began, one on a network drive.
             for _ in changes(folder, watch_filter=ours, step=QUIET, debounce=300,
-                             rust_timeout=500, yield_on_timeout=True, recursive=False):
+                             rust_timeout=OFTEN, yield_on_timeout=True, recursive=False):
                 if not folder.is_dir():
                     raise FileNotFoundError(folder)
-                if _:
+                if watcher.saved():
                     yield
             return
         except FileNotFoundError:
@@ -191,8 +209,7 @@ def _saves(watcher: Watcher) -> Iterator[None]:
             else:
                 raise fail("the folder is gone", "put it back, or `loom start`",
                            path=folder) from None
-            with suppress(KeyError):
-                yield
+            yield
         except OSError as error:
             raise fail(f"cannot be watched: {error.strerror or error}",
                        "see `loom doctor`; `loom check` works without watching",
