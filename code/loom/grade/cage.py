@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import resource
 import signal
 import struct
@@ -90,8 +91,9 @@ def build_root(where: str, seen: Sequence[str]) -> str:
     lacks = []
     with suppress(OSError), open("/proc/sys/user/max_user_namespaces", "w") as file:
         file.write("0")
-    with suppress(OSError), open("/proc/sys/kernel/pid_max", "w") as file:
-        file.write("400")
+    if _kernel() >= (6, 14):  # before, root would set it for the whole machine
+        with suppress(OSError), open("/proc/sys/kernel/pid_max", "w") as file:
+            file.write("400")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
     for path in sorted({*filter(os.path.lexists, SYSTEM), *seen}):
@@ -118,6 +120,12 @@ def build_root(where: str, seen: Sequence[str]) -> str:
     _checked(_libc.umount2(b".", MNT_DETACH), "umount of the old root")
     os.chdir("/tmp")
     return "; ".join(lacks)
+
+
+def _kernel() -> tuple[int, int]:
+    """The kernel's version."""
+    found = re.match(r"(\d+)\.(\d+)", os.uname().release)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _show(path: str, where: str) -> None:
