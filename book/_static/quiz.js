@@ -86,7 +86,8 @@
   // A comma with three digits behind it groups them, any other is a point.
   function separators(number) {
     const point = number.lastIndexOf("."), comma = number.lastIndexOf(",");
-    if (comma < 0) return number.split(".").length > 2 ? number.replaceAll(".", "") : number;
+    if (comma < 0)
+      return /^[1-9]\d{0,2}(\.\d{3}){2,}$/.test(number) ? number.replaceAll(".", "") : number;
     if (point > comma || /^[1-9]\d{0,2}(,\d{3})+$/.test(number)) return number.replaceAll(",", "");
     return number.replaceAll(".", "").replaceAll(",", ".");
   }

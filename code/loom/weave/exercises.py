@@ -15,7 +15,6 @@ from docutils import nodes
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from loom.exercise.rules import case_calls
 from loom.files import read_text
 from loom.weave.practice import (
     chapter_of,
@@ -169,10 +168,10 @@ class Exercises(SphinxDirective):
 
 
 def points_of(one: Exercise) -> float:
-    """The points of all its cases, which are written out."""
-    given = [{k.arg: k.value for k in call.keywords}.get("points")
-             for call in case_calls(ast.parse(one.cases.source))]
-    return sum(1.0 if value is None else float(ast.literal_eval(value)) for value in given)
+    """The points of all its cases."""
+    from loom.grade.cases import load_cases
+
+    return float(sum(case.points for case in load_cases(one)))
 
 
 def without_docstrings(source: str) -> str:
