@@ -46,7 +46,7 @@ class Desk:
         return sorted(there, key=age)
 
     def answers(self, exercises: Sequence[Exercise]) -> dict[str, Answer]:
-        """What is written for exercises of one chapter, by id.
+        """What is written for all exercises of one chapter, by id.
 
         Where a file and a notebook both have an answer, the one that was
         saved last counts.
