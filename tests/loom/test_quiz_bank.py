@@ -171,17 +171,17 @@ def test_every_field_knows_the_line_of_its_text(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("old", "new", "line", "says"), [
-    ("    kind: single", "    kind: singel", 4, "unknown kind `singel`\n    → did you mean `singl"),
+    ("    kind: single", "    kind: singlle", 4, "unknown kind `singlle`\n    → did you mean"),
     ("    kind: single\n", "", 3, "question `shift` has no `kind`"),
     ("    section: sec-alpha", "    section: sec-alhpa", 5, "has no section `sec-alhpa`\n    → di"),
     ("    level: 1", "    level: 4", 6, "`level` is `4`"),
     ("    level: 1", "    level: easy", 6, "`level` is `easy`"),
-    ("    explain: Because of the sum.", "    explian: Because.", 25, "unknown field `explian`"),
+    ("    explain: Because of the sum.", "    explainn: Because.", 25, "unknown field `explainn`"),
     ("        reply: Yes, it does.\n", "", 14, "option 1 has no `reply`"),
-    ("        right: true\n", "        rigth: true\n", 15, "unknown field `rigth`\n    → did you"),
+    ("        right: true\n", "        righte: true\n", 15, "unknown field `righte`\n    → did"),
     ("        right: true\n", "", 14, "no option is right"),
     ("        right: true\n", "        right: yes\n", 15, "`yes` is neither true nor false"),
-    ("thinks of the logarithm\n", "thinks of it\n        right: true\n", 14, "2 options are righ"),
+    ("thinks of the logarithm\n", "thinks of it\n        right: true\n", 14, "2 options are"),
     ("        misconception: thinks of the logarithm\n", "", 18, "option 2 is wrong, but names no"),
     ("right: true, reply: So is two.", "right: true, misconception: x, reply: So", 36, "names a"),
     ("It doubles.", "it  STAYS.", 18, "option 2 says the same as option 1"),
@@ -200,7 +200,7 @@ def test_every_field_knows_the_line_of_its_text(tmp_path: Path) -> None:
     ("    relative: 0.01\n", "", 45, "the number has no `tolerance`"),
     ("    relative: 0.01\n", "    relative: 0.01\n    tolerance: 1\n", 46, "both `tolerance` and"),
     ("    relative: 0.01\n", "    tolerance: -1\n", 46, "`tolerance` is `-1`"),
-    ("value: 0.10, mis", "value: 100500, mis", 49, "reply 1 is for 100500, which counts as rig"),
+    ("{value: 0.10", "{value: 100500", 49, "reply 1 is for 100500, which counts as rig"),
     ("      - text: second things\n", "      - First  Things\n", 58, "step 2 says the same as"),
     ("      - text: second things\n      - third things\n", "", 57, "`steps` has 1 of them"),
     ("    reply: Begin with the first.\n", "", 51, "question `sorting` has no `reply`"),
@@ -266,7 +266,7 @@ def test_what_is_no_quiz_is_refused_and_never_crashes(tmp_path: Path, text: str)
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_their_lines(tmp_path: Path) -> None:
-    text = GOOD.replace("kind: number", "kind: nubmer").replace("level: 1", "level: 9") \
+    text = GOOD.replace("kind: number", "kind: numberly").replace("level: 1", "level: 9") \
         .replace("It doubles.", "It stays.")
     found = problems(tmp_path, text)
     lines = [int(one.split(":")[1]) for one in found]
@@ -316,7 +316,7 @@ def test_the_json_schema_accepts_what_the_reader_accepts() -> None:
     content["questions"][4]["answer"] = content["questions"][4]["replies"][0]["text"] = "0.1"
     content["questions"][5]["answers"] = ["no"]
     jsonschema.validate(content, published)
-    content["questions"][0]["kind"] = "singel"
+    content["questions"][0]["kind"] = "singlle"
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(content, published)
     assert "lines" not in published["properties"]
