@@ -174,9 +174,32 @@ def test_a_marker_that_was_deleted(read: Read) -> None:
     assert "01_part.py:14: the line that starts the exercise `second-one` is gone" in message
     assert "`# %% exercise second-one`" in message
     assert answers["first-one"].problem is None and answers["third-one"].problem is None
+    assert "second_one" not in answers["first-one"].source
     gone = read(FILE.replace(marker, "").replace(SECOND, ""))
     assert "the exercise `second-one` is not in the file" in told(gone["second-one"])
     assert "loom reset second-one" in told(gone["second-one"])
+
+
+def test_an_untouched_stub_above_a_deleted_marker_is_still_not_started(read: Read) -> None:
+    second, third = FILE.index("# %% exercise second-one"), FILE.index("# %% exercise third")
+    text = f"{FILE[:second]}{FILE[third:]}\n\n# Write it.\nimport numpy as np\n\n\n" \
+        f"@np.vectorize\n{SECOND}"
+    answers = read(text)
+    assert not answers["third-one"].started and answers["third-one"].problem is None
+    assert "is gone" in told(answers["second-one"])
+    broken = read(text.replace("math.floor(x)", "math.floor(x"))
+    assert not broken["third-one"].started and broken["third-one"].problem is None
+
+
+def test_a_broken_answer_whose_marker_was_the_first_spares_the_others(read: Read) -> None:
+    text = FILE.replace("# %% exercise first-one · 1.1 About first-one\n", "")
+    helper = read(text)["second-one"].source
+    assert "def first_one" in helper and "import math" in helper
+    answers = read(text.replace("return x", "return (x"))
+    assert "is gone" in told(answers["first-one"])
+    assert answers["second-one"].problem is None
+    assert "first_one" not in answers["second-one"].source
+    assert "import math" in answers["second-one"].source
 
 
 def test_a_marker_that_was_renamed(read: Read) -> None:

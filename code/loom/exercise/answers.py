@@ -21,6 +21,7 @@ from loom.exercise.markers import Block, conflicts, cut, marker_line
 from loom.exercise.model import Exercise
 
 LONGEST = 60_000  # characters of a head or of a block; Python takes its time over more
+_BETWEEN = re.compile(r"\s*$|[#@]|import\s|from\s")  # what stands above a definition
 _RESOLVE = ("choose one of the two versions, and delete the lines that start with <<<<<<<, "
             "======= and >>>>>>>")
 
@@ -92,13 +93,33 @@ class _Reader:
         self.conflicts = conflicts(self.lines)
 
     def answers(self, exercises: Sequence[Exercise]) -> dict[str, Answer]:
-        problem = self._whole()
+        here = {b.id for b in self.blocks}
+        lost = [e for e in exercises if e.id not in here]
+        problem = self._whole(lost)
         if problem is not None:
             return {e.id: Answer(e.id, "", self.path, 1, problem, places=self.places)
                     for e in exercises}
         known = {e.id for e in exercises}
-        missing = [e.id for e in exercises if not any(b.id == e.id for b in self.blocks)]
+        missing = [e.id for e in lost]
+        self.blocks = [self._shortened(b, exercises, lost) for b in self.blocks]
         return {e.id: self._answer(e, known, missing) for e in exercises}
+
+    def _shortened(self, block: Block, exercises: Sequence[Exercise], lost: Sequence[Exercise]
+                   ) -> Block:
+        """A block without the answer that fell into it when its own marker was deleted."""
+        own = {name for e in exercises if e.id == block.id for name in e.names}
+        last = block.last
+        for exercise in lost:
+            at = self._definition(exercise)
+            if at is not None and block.first < at <= last and not own & set(exercise.names):
+                last = self._above(at, block.first)
+        return replace(block, last=last)
+
+    def _above(self, line: int, first: int, between: re.Pattern[str] = _BETWEEN) -> int:
+        """The last line above a definition and what belongs to it."""
+        while line > first + 1 and between.match(self.lines[line - 2]):
+            line -= 1
+        return line - 1
 
     def _problem(self, line: int | None, what: str, remedy: str) -> Problem:
         if not self.places or line is None:
@@ -106,8 +127,12 @@ class _Reader:
         cell, row = self.places[min(line, len(self.places)) - 1]
         return Problem(Place(self.path), f"cell {cell}, line {row}: {what}", remedy)
 
-    def _whole(self) -> Problem | None:
-        """What is wrong with the file for every exercise."""
+    def _whole(self, lost: Sequence[Exercise]) -> Problem | None:
+        """What is wrong with the file for every exercise.
+
+        A head that is broken where an answer without marker fell into it is
+        cut above that answer.
+        """
         if not any(line.strip() for line in self.lines):
             return self._problem(None, "is empty", "undo in your editor; or move it away, and "
                                  "`loom start` writes it again")
@@ -118,6 +143,10 @@ class _Reader:
         found = self._wrong_lines(1, self.head)
         if found is None and self.head:
             blame = unreadable("\n".join(self.lines[:self.head]))
+            fallen = [at for e in lost if (at := self._definition(e)) and at <= self.head]
+            if blame is not None and fallen:
+                self.head = self._above(min(fallen), 0, re.compile("@"))
+                blame = unreadable("\n".join(self.lines[:self.head]))
             if blame is not None:
                 found = self._problem(blame.line, blame.what, blame.remedy)
         if found is None:
