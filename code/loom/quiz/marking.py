@@ -134,6 +134,7 @@ def _evaluate(number: str, text: str) -> float:
     """Arithmetic on plain numbers; nothing else is evaluated."""
     source = re.sub(r"(?<=\d) (?=\d{3}\b)", "", number)
     source = re.sub(r"[\d.,]+", lambda match: _separators(match[0]), source)
+    source = re.sub(r"(?<![\d.])0+(?=\d)", "", source)  # Python takes no 007
     source = source.replace("^", "**").strip()
     try:
         value = _value(ast.parse(source, mode="eval").body)
