@@ -30,6 +30,7 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store",
           "/gnu/store", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+WRITABLE, FOLDER = ("/tmp", "/dev/shm"), "/tmp/answer"
 DEVICES = ("null", "zero", "full", "random", "urandom")
 DISK = 64 << 20  # bytes an answer may write
 SLACK = 128  # MiB for messages on their way
@@ -96,21 +97,21 @@ def build_root(where: str, seen: Sequence[str]) -> str:
             file.write("400")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
+    for folder in ("/proc", "/tmp", "/dev/shm"):
+        os.makedirs(where + folder)
+    for folder in WRITABLE:  # before anything that may stand below them
+        mount("tmpfs", where + folder, "tmpfs", MS_NOSUID | MS_NODEV, f"mode=700,size={DISK}")
     for path in sorted({*filter(os.path.lexists, SYSTEM), *seen}):
         _show(path, where)
     for name in DEVICES:
         _show(f"/dev/{name}", where)
-    folders = ("/proc", "/tmp", "/dev/shm")
-    for folder in folders:
-        os.makedirs(where + folder, exist_ok=True)
     for name, number in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
         os.symlink(f"/proc/self/fd{number}", f"{where}/dev/{name}")
-    attributes = struct.pack("QQQQ", MS_RDONLY | MS_NOSUID, 0, 0, 0)
-    if _libc.syscall(MOUNT_SETATTR, AT_FDCWD, where.encode(), AT_RECURSIVE, attributes,
-                     ctypes.c_size_t(len(attributes))) != 0:
+    os.mkdir(where + FOLDER)
+    if not _set_attributes(where, AT_RECURSIVE, MS_RDONLY | MS_NOSUID, 0):
         lacks.append("its view of the system's folders is not read-only")
-    mount("tmpfs", f"{where}/tmp", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=700,size={DISK}")
-    mount("tmpfs", f"{where}/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, f"mode=700,size={DISK}")
+    for folder in WRITABLE:
+        _set_attributes(where + folder, 0, 0, MS_RDONLY)
     try:
         mount("proc", f"{where}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     except Missing:
@@ -118,7 +119,7 @@ def build_root(where: str, seen: Sequence[str]) -> str:
     os.chdir(where)
     _checked(_libc.syscall(PIVOT_ROOT[os.uname().machine], b".", b"."), "pivot_root")
     _checked(_libc.umount2(b".", MNT_DETACH), "umount of the old root")
-    os.chdir("/tmp")
+    os.chdir(FOLDER)
     return "; ".join(lacks)
 
 
@@ -126,6 +127,13 @@ def _kernel() -> tuple[int, int]:
     """The kernel's version."""
     found = re.match(r"(\d+)\.(\d+)", os.uname().release)
     return (int(found[1]), int(found[2])) if found else (0, 0)
+
+
+def _set_attributes(path: str, how: int, on: int, off: int) -> bool:
+    """Set and clear attributes of a mount, of those below it too if ``how`` says so."""
+    attributes = struct.pack("QQQQ", on, off, 0, 0)
+    return int(_libc.syscall(MOUNT_SETATTR, AT_FDCWD, path.encode(), how, attributes,
+                             ctypes.c_size_t(len(attributes)))) == 0
 
 
 def _show(path: str, where: str) -> None:

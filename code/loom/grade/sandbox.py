@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loom.errors import fail
+from loom.errors import LoomError, fail
 from loom.grade.cage import SYSTEM
 
 HERE = Path(__file__).parent
@@ -54,6 +55,58 @@ class Sandbox:
         return [self.program, "--unshare-all", *user, "--die-with-parent", "--new-session",
                 "--cap-drop", "ALL", "--dev", "/dev", "--proc", "/proc", "--tmpfs", "/tmp",
                 *shown, "--dir", where, "--chdir", where, "--", *command]
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What stands between this computer and the answers that are judged on it.
+
+    Attributes:
+        apart: whether answers run apart from the rest of the computer.
+        bubblewrap: whether that is bubblewrap's doing, and not ours alone.
+        sentences: what is protected, and what is not.
+    """
+
+    apart: bool
+    bubblewrap: bool
+    sentences: tuple[str, ...]
+
+
+PROTECTED = ("no answer reaches the network", "no answer sees or writes your files: it sees "
+             "Python, its libraries and the system's programs, and an empty folder of its own",
+             "no process that an answer starts outlives it")
+ALWAYS = ("answers run in a process of their own, which sends data and never a verdict; time, "
+          "memory, output and files are limited")
+OPEN = ("an answer can use the network", "an answer can read and write the files that you can",
+        "a process that an answer starts and hides may outlive it")
+OPEN_LINUX = OPEN[:2]  # what is left is found by other means there
+
+
+def sandbox_available() -> Protection:
+    """Try what this computer has, and say what it protects.
+
+    Raises:
+        LoomError: no process for answers can be started at all.
+    """
+    from loom.grade.warm import Warm
+
+    sandbox = Sandbox()
+    reason = ""
+    if sandbox.program:
+        with Warm(sandbox=sandbox) as warm:
+            try:
+                warm.ready()
+                return Protection(True, True, (ALWAYS, *PROTECTED))
+            except LoomError:
+                reason = "bubblewrap is installed, but does not run here"
+    with Warm() as warm:
+        warm.ready()
+        if warm.caged:
+            lacks = (f"but {warm.lacks}",) if warm.lacks else ()
+            return Protection(True, False, (ALWAYS, *PROTECTED, *lacks))
+        reason = reason or warm.lacks
+    left = OPEN_LINUX if sys.platform == "linux" else OPEN
+    return Protection(False, False, (ALWAYS, *left, *((reason,) if reason else ())))
 
 
 def _chain(path: str) -> list[str]:

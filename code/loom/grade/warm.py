@@ -40,6 +40,8 @@ class Warm:
     that happens. Safe to use from several threads.
     """
 
+    namespaces = True  # whether to try them: False makes it as on a system without
+
     def __init__(self, libraries: frozenset[str] = frozenset(), *,
                  sandbox: Sandbox | None = None) -> None:
         self.libraries = libraries
@@ -53,7 +55,8 @@ class Warm:
         self._where = ""
         self._count = 0
         self._began = False  # whether it has been asked for, but not heard
-        self._shown: set[Path] = set()  # folders that the sandbox shows
+        # Folders that the sandbox shows.
+        self._shown = {path.resolve() for path in sandbox.packages} if sandbox else set()
 
     def __enter__(self) -> Warm:
         self.start()
@@ -75,7 +78,7 @@ class Warm:
         seen = [sys.base_prefix, *sites]
         seen = sorted({*seen, *map(os.path.realpath, seen)})
         setup = {"sites": sites, "libraries": sorted(self.libraries), "where": self._where,
-                 "seen": seen, "cage": True}
+                 "seen": seen, "cage": self.namespaces}
         command = [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", "-c", RUN, str(PROGRAM),
                    str(theirs.fileno()), json.dumps(setup)]
         if self.sandbox is not None:

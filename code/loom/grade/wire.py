@@ -9,15 +9,19 @@ of numbers, booleans and strings, ``torch.Tensor``. Imports nothing of ours.
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 HEAD = struct.Struct(">QQ")
 MOST_TEXT = 4 << 20  # bytes of JSON in a frame
+MOST_NODES = 150_000  # lists, tuples, arrays and the like
 MOST_DATA = 32 << 20  # bytes of arrays in a frame
 DEEPEST = 60  # lists within lists
 MOST_KEYS = 1 << 14  # of a dictionary or a set: their hashes can be made to collide
@@ -83,6 +87,8 @@ def pieces(value: Any) -> list[Any]:
         text = _dumps(_pack(value, parts, 0, ""), separators=(",", ":")).encode()
     except (RecursionError, MemoryError) as error:
         raise Unsendable("a value nested too deeply or too large to send") from error
+    if text.count(b"{") > MOST_NODES:
+        raise Unsendable(f"a value of more than {MOST_NODES:,} lists, tuples and the like")
     if _len(text) > MOST_TEXT:
         raise Unsendable(f"a value of more than {MOST_TEXT >> 20} MiB of text")
     return [HEAD.pack(_len(text), sum(map(_len, parts))) + text, *parts]
@@ -105,6 +111,18 @@ def frame_size(head: bytes) -> int:
     return int(text + data)
 
 
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """The collector would look at all that is made, again and again."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()
+
+
 def value_of(content: bytes | bytearray | memoryview) -> Any:
     """The value of a whole frame, head included.
 
@@ -116,8 +134,11 @@ def value_of(content: bytes | bytearray | memoryview) -> Any:
         text, data = HEAD.unpack(view[:HEAD.size])
         if text + data + HEAD.size != _len(view):
             raise Malformed("a frame of another length")
-        tree = json.loads(bytes(view[HEAD.size:HEAD.size + text]))
-        return _unpack(tree, view[HEAD.size + text:], 0)
+        written = bytes(view[HEAD.size:HEAD.size + text])
+        if written.count(b"{") > MOST_NODES:
+            raise Malformed("too many lists")
+        with _without_collector():
+            return _unpack(json.loads(written), view[HEAD.size + text:], 0)
     except Malformed:
         raise
     except (ValueError, TypeError, KeyError, IndexError, OverflowError, RecursionError,

@@ -1,0 +1,277 @@
+"""Where answers run: what they see, what they may take, what is left of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from loom.grade.judge import Verdict, judge
+from loom.grade.sandbox import Sandbox, sandbox_available
+from loom.grade.warm import Warm
+
+
+def _beside(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+made = _beside("exercises_made").made
+WAYS = ["own", "bare", "bubblewrap"]
+
+
+class Bare(Warm):
+    """As on a system without namespaces."""
+
+    namespaces = False
+
+
+@pytest.fixture(scope="module", params=WAYS)
+def warm(request: pytest.FixtureRequest) -> Iterator[Warm]:
+    if request.param == "bare":
+        made_warm: Warm = Bare()
+    elif request.param == "own":
+        made_warm = Warm()
+    elif not Sandbox().program:
+        pytest.skip("there is no bubblewrap")
+    else:
+        made_warm = Warm(sandbox=Sandbox())
+    with made_warm as process:
+        process.ready()
+        if request.param == "own" and not process.caged:
+            pytest.skip(f"no namespaces: {process.lacks}")
+        yield process
+
+
+@pytest.fixture
+def apart(warm: Warm) -> bool:
+    """Whether the warm process's workers have a world of their own."""
+    return warm.caged or warm.sandbox is not None
+
+
+def run(warm: Warm, body: str, *, seconds: float = 5, megabytes: int = 256,
+        packages: Path | None = None) -> tuple[Any, Verdict]:
+    """Run a body of code as an answer; what it returned (as text, through what it prints)."""
+    answer = "def f():\n" + textwrap.indent(textwrap.dedent(body).strip(), "    ") + "\n"
+    case = f'case("a", lambda r: [], why="w", seconds={seconds}, megabytes={megabytes})'
+    verdict = judge(made("def f():\n    return 'right'", case, packages=packages), answer,
+                    warm=warm, seed=1)
+    lines = verdict.outcomes[0].lines
+    got = next((line.split("got ", 1)[1].split(", expected 'right'")[0] for line in lines
+                if ", expected 'right'" in line), None)
+    return got, verdict
+
+
+def said(verdict: Verdict) -> str:
+    return "\n".join([*verdict.problem, *(line for o in verdict.outcomes for line in o.lines)])
+
+
+def test_files(warm: Warm, apart: bool, tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("s")
+    seen = f"import os; return str(os.path.exists({str(secret)!r}))"
+    assert run(warm, seen)[0] == repr(str(not apart))
+    assert run(warm, "import os; return str(os.listdir('.'))")[0] == "'[]'"
+    assert run(warm, "open('a', 'w').write('x'); return open('a').read()")[0] == "'x'"
+    assert run(warm, "import os; return str(os.listdir('.'))")[0] == "'[]'"
+    if apart:
+        for path in ("/usr/written", "/written", f"{os.path.dirname(os.__file__)}/written.py"):
+            assert "Error" in said(run(warm, f"open({path!r}, 'w')")[1])
+        home = "import os; return str([os.path.exists(p) for p in ('/home', '/etc/passwd')])"
+        assert run(warm, home)[0] == "'[False, False]'"
+
+
+def test_environment(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", "s")
+    with Warm(sandbox=warm.sandbox) as fresh:
+        _, verdict = run(fresh, "import os, sys; print(*os.environ); print(sys.argv, sys.path)")
+    names, rest = verdict.output.splitlines()
+    assert set(names.split()) <= {
+        "HOME", "LC_ALL", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS", "PATH", "PWD", "PYTHONHASHSEED", "TMPDIR",
+        "VECLIB_MAXIMUM_THREADS", "LD_LIBRARY_PATH"}
+    assert "code" not in rest and "''" not in rest
+
+
+def test_network(warm: Warm, apart: bool) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        got, verdict = run(warm, f"import socket\nwhere = '127.0.0.1', {port}\n"
+                                 "socket.create_connection(where, 2)\nreturn 'out'")
+    if apart:
+        assert "Error" in said(verdict) and got is None
+
+
+def test_processes(warm: Warm, apart: bool) -> None:
+    got, _ = run(warm, "import os; return str(sum(map(str.isdigit, os.listdir('/proc'))))")
+    if apart:
+        assert got is None or int(got.strip("'")) <= 3
+
+
+def left(mark: str) -> list[str]:
+    """The processes that carry a mark in their command line or name."""
+    found = []
+    for name in os.listdir("/proc"):
+        try:
+            if name.isdigit() and mark.encode() in Path(f"/proc/{name}/comm").read_bytes():
+                found.append(name)
+        except OSError:
+            pass
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+@pytest.mark.parametrize("ending", ["return 1", "os._exit(0)", "while True: pass",
+                                    "os.kill(os.getpid(), 9)"])
+def test_no_descendant_is_left(warm: Warm, ending: str) -> None:
+    mark = f"stray{os.getpid() % 10000}"
+    _, verdict = run(warm, f"""
+        import ctypes, os, signal, time
+        for _ in range(5):
+            if os.fork() == 0:
+                os.setsid()
+                if os.fork() == 0:
+                    for n in range(1, 65):
+                        try: signal.signal(n, signal.SIG_IGN)
+                        except (OSError, ValueError): pass
+                    ctypes.CDLL(None).prctl(15, b"{mark}", 0, 0, 0)
+                    time.sleep(600)
+                os._exit(0)
+        time.sleep(0.2)
+        {ending}
+        """, seconds=2)
+    assert verdict.earned == 0 and left(mark) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_forks_and_threads_without_end_are_stopped(warm: Warm) -> None:
+    for body in ("import os\nfor _ in range(200):\n    if os.fork() == 0:\n        import time\n"
+                 "        time.sleep(60)\nimport time\ntime.sleep(60)",
+                 "import threading, time\nfor _ in range(2000):\n"
+                 "    threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n"
+                 "time.sleep(60)"):
+        _, verdict = run(warm, body, seconds=20)
+        assert verdict.seconds < 15
+        assert "too many processes or threads" in said(verdict) or "Error" in said(verdict)
+
+
+def test_memory_disk_and_open_files_are_limited(warm: Warm) -> None:
+    _, verdict = run(warm, "a = []\nwhile True: a.append(bytearray(1 << 20))", megabytes=64)
+    assert "memory" in said(verdict)
+    _, verdict = run(warm, "import os\nfor _ in range(6):\n    if os.fork() == 0: break\n"
+                           "a = bytearray(b'x') * (40 << 20)\nimport time; time.sleep(60)",
+                     megabytes=64, seconds=20)
+    assert "more than 64 MB of memory" in said(verdict) and verdict.seconds < 15
+    _, verdict = run(warm, "n = 0\nwhile True:\n    n += 1\n    open(f'{n}', 'wb')"
+                           ".write(bytes(8 << 20))", seconds=20)
+    assert "OSError" in said(verdict) or "files" in said(verdict)
+    _, verdict = run(warm, "return [open('a', 'w') for _ in range(5000)]")
+    assert "OSError" in said(verdict)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_rights_are_gone(warm: Warm, apart: bool) -> None:
+    if not apart or not os.path.exists("/proc/self/status"):
+        pytest.skip("no world of its own")
+    body = """
+    import ctypes, os
+    libc = ctypes.CDLL(None, use_errno=True)
+    tried = [libc.unshare(0x10000000), libc.mount(b"none", b"/tmp", b"tmpfs", 0, None),
+             libc.umount2(b"/proc", 2), libc.unshare(0x20000), libc.sethostname(b"x", 1),
+             libc.chroot(b"/tmp")]
+    return str(tried)
+    """
+    assert run(warm, body)[0] == repr(str([-1] * 6))
+
+
+def test_only_what_an_exercise_names_can_be_imported(warm: Warm, tmp_path: Path) -> None:
+    for name in ("loom", "scratchlm", "loom.grade.wire"):
+        assert "ModuleNotFoundError" in said(run(warm, f"import {name}")[1])
+    (tmp_path / "scratchlm").mkdir()
+    (tmp_path / "scratchlm" / "__init__.py").write_text("word = 'seen'\n")
+    body = "import scratchlm; return scratchlm.word"
+    assert run(warm, body, packages=tmp_path)[0] == "'seen'"
+    assert "ModuleNotFoundError" in said(run(warm, body)[1])
+
+
+def test_a_file_beside_never_takes_the_place_of_a_library(warm: Warm, tmp_path: Path,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("numpy.py", "random.py", "sitecustomize.py"):
+        (tmp_path / name).write_text("raise SystemExit(7)\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Warm() as fresh:
+        assert run(fresh, "import numpy, random; return str(numpy.__name__)")[0] == "'numpy'"
+
+
+def test_reading_stops_at_its_end(warm: Warm) -> None:
+    assert run(warm, "import sys; return sys.stdin.read()")[0] == "''"
+
+
+def test_it_ends_with_the_process_that_made_it(tmp_path: Path) -> None:
+    program = "import os, time\nfrom loom.grade.warm import Warm\nw = Warm(); w.ready()\n" \
+        "h = w.worker()\nprint(w._process.pid, w._where, flush=True)\ntime.sleep(600)\n"
+    child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None
+    process, where = child.stdout.readline().split()
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    until = time.monotonic() + 10
+    while os.path.exists(f"/proc/{process}") and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not os.path.exists(f"/proc/{process}") and not os.path.exists(where)
+
+
+def test_a_warm_process_that_died_is_started_again() -> None:
+    with Warm() as fresh:
+        assert run(fresh, "return 'right'")[1].state == "passed"
+        assert fresh._process is not None
+        fresh._process.kill()
+        assert run(fresh, "return 'right'")[1].state == "passed"
+
+
+def test_threads_share_a_warm_process(warm: Warm) -> None:
+    if warm.sandbox is not None:
+        pytest.skip("one submission at a time")
+    found: list[str] = []
+
+    def one() -> None:
+        found.append(run(warm, "return 'right'")[1].state)
+
+    threads = [threading.Thread(target=one) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["passed"] * 6
+
+
+def test_descriptors_and_folders_are_given_back(warm: Warm) -> None:
+    run(warm, "return 1")
+    before = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+    for _ in range(5):
+        run(warm, "import os; os._exit(0)")
+    after = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
+    assert after == before and os.listdir(warm._where) == []
+
+
+def test_what_is_protected_is_said_in_words() -> None:
+    protection = sandbox_available()
+    assert protection.sentences and protection.apart == any(
+        "no answer reaches the network" in sentence for sentence in protection.sentences)
