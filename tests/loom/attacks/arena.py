@@ -438,7 +438,8 @@ def referee(orders: dict[str, Any]) -> None:
                 (folder / file).write_text(content)
             path.write_text(text.replace("@BOOK@", str(home / "book"))
                             .replace("@ANSWER@", str(path)).replace("@SECRET@", SECRET)
-                            .replace("@HOME@", str(home / "user")))
+                            .replace("@HOME@", str(home / "user"))
+                            .replace("@ROOT@", str(HERE.parents[2])))
             os.chdir(folder)
             answers = read_answers(path, list(exercises.values()))
             seen: dict[str, Any] = {"earned": {}, "points": {}, "state": {}, "seconds": {},
