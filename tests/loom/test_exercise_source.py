@@ -196,6 +196,8 @@ CASES = GOOD[GOOD.index("```{code-cell} python\n:tags: [ex-cases"):
      "### begin solution| `### begin solution` is not quite a mark"),
     ("    squares = x * x\n    return float(squares.sum())\n", "    # todo\n",
      "### BEGIN SOLUTION| an empty solution"),
+    ("    ### BEGIN SOLUTION\n    squares = x * x\n", "    squares = (x\n    ### BEGIN SOLUTION\n"
+     "    * x)\n", "### BEGIN SOLUTION| without its solution the cell is no Python ("),
     ("The sum of the squares of ``x``.", "squares = x * x",
      "squares = x * x| the stub gives away this line of the solution: `squares = x * x`"),
     ("    >>> sum_squares(np.array([3.0, 4.0]))\n    25.0\n", "",

@@ -27,7 +27,15 @@ _REMEDIES = (
     ("outside function", "indent it so that it stands inside its function"),
     ("maybe you meant '=='", "`=` gives a name to a value, `==` compares"),
     ("cannot assign", "`=` gives a name to a value, `==` compares"),
+    ("line continuation", "nothing may follow a backslash at the end of a line"),
+    ("Missing parentheses", "put what is printed in parentheses: `print(…)`"),
     ("perhaps you forgot a comma", "put a comma between the two"),
+)
+_STARTS = (  # what a line starts with that was never Python
+    ("%", "a command of Jupyter's, no Python", "delete the line"),
+    ("!", "a command of the shell, no Python", "delete the line, and run it in a terminal"),
+    (">>>", "a prompt, no Python", "delete the >>> and what it printed"),
+    ("```", "a mark of Markdown, no Python", "delete the line"),
 )
 _OTHERWISE = "mend this line; if it looks right, look at the end of the line above"
 
@@ -62,6 +70,10 @@ def _told(error: SyntaxError) -> Blame:
     message = error.msg or "invalid syntax"
     what = kind if isinstance(error, TabError) else f"{kind}: {message}"
     shown = _pointed(error)
+    line = (error.text or "").lstrip()
+    for start, foreign, remedy in _STARTS:
+        if line.startswith(start) and "invalid syntax" in message:
+            return Blame(error.lineno, foreign + shown, remedy)
     remedy = next((r for words, r in _REMEDIES if words in message), _OTHERWISE)
     return Blame(error.lineno, what + shown, remedy)
 

@@ -67,8 +67,12 @@ class Maker:
         for flaw in flaws:
             self.problems.append(Problem(answer.place(flaw.line), flaw.what, flaw.remedy))
         tree = self._parse(answer.source, answer)
-        if not flaws:
-            self._parse(parts.stub, answer)
+        if tree is not None and not flaws:
+            stub = rules.parse(parts.stub, answer.place())
+            if isinstance(stub, Problem):
+                self.problem(answer.line + parts.regions[0][0] - 2, "without its solution the cell "
+                             f"is no Python ({stub.what.removeprefix('a syntax error: ')})",
+                             "enclose whole statements, at one margin")
         cases_tree = self._parse(cases.source, cases)
         if tree is None or cases_tree is None:
             self._parse_all(by_tag)
