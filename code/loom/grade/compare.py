@@ -28,7 +28,7 @@ def differences(got: Any, expected: Any, *, rtol: float | None = None,
         where: the part of the result that is looked at, for the message.
     """
     at = f"{where}: " if where else ""
-    if _is_scalar(got) and _is_scalar(expected) and _torch(got) == _torch(expected):
+    if _is_scalar(got) and _is_scalar(expected) and not _torch(got) and not _torch(expected):
         return _scalars(got, expected, rtol, atol, at)
     if isinstance(expected, np.ndarray) or isinstance(got, np.ndarray):
         return _arrays(got, expected, rtol, atol, dtype, at)

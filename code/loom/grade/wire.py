@@ -87,6 +87,10 @@ def pieces(value: Any) -> list[Any]:
         text = _dumps(_pack(value, parts, 0, ""), separators=(",", ":")).encode()
     except (RecursionError, MemoryError) as error:
         raise Unsendable("a value nested too deeply or too large to send") from error
+    except Unsendable:
+        raise
+    except Exception as error:  # whatever a library says of a value that has no data
+        raise Unsendable(f"{_said(value, _type(value))} whose data cannot be read") from error
     if text.count(b"{") > MOST_NODES:
         raise Unsendable(f"a value of more than {MOST_NODES:,} lists, tuples and the like")
     if _len(text) > MOST_TEXT:
