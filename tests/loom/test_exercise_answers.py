@@ -152,7 +152,7 @@ def test_a_syntax_error_in_the_head_concerns_all_and_says_so(read: Read) -> None
 
 
 def test_letters_of_another_encoding_concern_only_their_exercise(read: Read) -> None:
-    content = FILE.replace(SECOND, SECOND + "# caf@\n").encode().replace(b"@", b"\xe9")
+    content = FILE.replace(SECOND, SECOND + "# @\n").encode().replace(b"@", b"\xe9")
     answers = read(content)
     assert "01_part.py:17: is not UTF-8: byte 0xe9 (perhaps “é” in Latin-1)" \
         in told(answers["second-one"])
