@@ -354,6 +354,23 @@ class Meter:
     assert exercise.stub.endswith('        """One more."""\n        raise NotImplementedError')
 
 
+def test_what_only_the_solution_defines_is_not_asked_for(tmp_path: Path) -> None:
+    text = GOOD.replace("def sum_squares(x: np.ndarray)", """class Given:
+    pass
+
+
+### BEGIN SOLUTION
+def square(x):
+    return x * x
+### END SOLUTION
+
+
+def sum_squares(x: np.ndarray)""", 1).replace("squares = x * x", "squares = square(x)")
+    exercise = one(tmp_path, text)
+    assert exercise.asked == ("sum_squares",)
+    assert exercise.names == ("sum_squares", "Given", "square")
+
+
 def test_find(tmp_path: Path) -> None:
     second = GOOD.replace("sum-squares", "sum-cubes").replace("sec-one", "sec-two")
     book = make(tmp_path, {"01-part": GOOD, "02-part": second})

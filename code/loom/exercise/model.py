@@ -47,9 +47,10 @@ class Exercise:
         statement: MyST, without the options.
         stub: the answer cell with every region replaced by a placeholder.
         solution: the answer cell without its marks.
-        names: the public names that the answer defines; the first is the one
-            that cases call.
-        asked: those of them that the learner writes.
+        names: the public names that the answer defines, those that are asked
+            for first; the first of all is the one that cases call.
+        asked: the names that the learner writes. What only the solution
+            defines, for itself, is none of them.
         cases: the cell of cases, its line the one of its first line.
         wrong: wrong answers as whole texts, those made by mutants included.
         equivalents: automatic mutants that may survive: old, new, why.

@@ -67,19 +67,20 @@ class Maker:
         for flaw in flaws:
             self.problems.append(Problem(answer.place(flaw.line), flaw.what, flaw.remedy))
         tree = self._parse(answer.source, answer)
-        if tree is not None and not flaws:
-            stub = rules.parse(parts.stub, answer.place())
-            if isinstance(stub, Problem):
-                self.problem(answer.line + parts.regions[0][0] - 2, "without its solution the cell "
-                             f"is no Python ({stub.what.removeprefix('a syntax error: ')})",
-                             "enclose whole statements, at one margin")
+        stub = rules.parse(parts.stub, answer.place())
+        if isinstance(stub, Problem) and tree is not None and not flaws:
+            self.problem(answer.line + parts.regions[0][0] - 2, "without its solution the cell "
+                         f"is no Python ({stub.what.removeprefix('a syntax error: ')})",
+                         "enclose whole statements, at one margin")
         cases_tree = self._parse(cases.source, cases)
         if tree is None or cases_tree is None:
             self._parse_all(by_tag)
             return None
         self._imports(tree, answer, options)
-        names = rules.defined(tree)
         asked = rules.asked(tree, parts.regions)
+        if not isinstance(stub, Problem):  # what only the solution defines is its own affair
+            asked = tuple(name for name in asked if name in rules.bound(stub)) or asked
+        names = tuple(dict.fromkeys((*asked, *rules.defined(tree))))
         if not names:
             self.problem(answer.line, "the answer defines nothing public",
                          "define the function or class that the cases call")
