@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import struct
 import subprocess
 import sys
 import textwrap
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from loom.grade.filter import MACHINES, REFUSED, program
 from loom.grade.judge import Verdict, judge
 from loom.grade.sandbox import Sandbox, sandbox_available
 from loom.grade.warm import Warm
@@ -197,6 +199,46 @@ def test_rights_are_gone(warm: Warm, apart: bool) -> None:
     return str(tried)
     """
     assert run(warm, body)[0] == repr(str([-1] * 6))
+
+
+@pytest.mark.skipif(not program(), reason="this machine's calls are not known")
+def test_calls_that_no_answer_needs_are_refused(warm: Warm) -> None:
+    body = """
+    import ctypes, os
+    libc = ctypes.CDLL(None, use_errno=True)
+    tried = [libc.shmget(0, 4096, 0o1600), libc.memfd_create(b"x", 0), libc.ptrace(0, 0, 0, 0),
+             libc.msgget(0, 0o1600), libc.syscall(0x40000000 + 1, 1, 1)]
+    return str(tried)
+    """
+    assert run(warm, body)[0] == repr(str([-1] * 5))
+
+
+@pytest.mark.parametrize("machine", sorted(MACHINES))
+def test_the_filter_refuses_these_calls_and_no_other(machine: str,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "uname", lambda: type("Name", (), {"machine": machine}))
+    monkeypatch.setattr(sys, "platform", "linux")
+    code = list(struct.iter_unpack("HBBI", program()))
+    column, architecture = MACHINES[machine]
+    refused = {pair[column] for pair in REFUSED.values()}
+
+    def answer(number: int, of: int) -> int:
+        at, held = 0, 0
+        while True:
+            kind, true, false, value = code[at]
+            if kind == 0x06:
+                return int(value)
+            if kind == 0x20:
+                held = {0: number, 4: of}[value]
+                at += 1
+            else:
+                at += 1 + (true if (held == value if kind == 0x15 else held >= value) else false)
+
+    for number in range(600):
+        assert (answer(number, architecture) == 0x00050001) is (number in refused)
+        assert answer(number, architecture) in (0x00050001, 0x7FFF0000)
+        assert answer(number, architecture ^ 1) == 0x00050026
+    assert answer(0x40000000 + 1, architecture) == 0x00050026
 
 
 def test_only_what_an_exercise_names_can_be_imported(warm: Warm, tmp_path: Path) -> None:

@@ -95,6 +95,9 @@ def build_root(where: str, seen: Sequence[str]) -> str:
     if _kernel() >= (6, 14):  # before, root would set it for the whole machine
         with suppress(OSError), open("/proc/sys/kernel/pid_max", "w") as file:
             file.write("400")
+    for name in ("shmmax", "shmall", "shmmni", "msgmni"):  # this namespace's own
+        with suppress(OSError), open(f"/proc/sys/kernel/{name}", "w") as file:
+            file.write("0")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
     for folder in ("/proc", "/tmp", "/dev/shm"):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loom.errors import fail
+from loom.grade.cage import tasks_of_user
 from loom.grade.hand import Hand
 from loom.grade.watch import outside
 
@@ -78,7 +79,8 @@ class Warm:
         seen = [sys.base_prefix, *sites]
         seen = sorted({*seen, *map(os.path.realpath, seen)})
         setup = {"sites": sites, "libraries": sorted(self.libraries), "where": self._where,
-                 "seen": seen, "cage": self.namespaces}
+                 "seen": seen, "cage": self.namespaces,
+                 "tasks": tasks_of_user() if self.sandbox is not None else 0}
         command = [sys.executable, "-P", "-s", "-S", "-B", "-X", "utf8", "-c", RUN, str(PROGRAM),
                    str(theirs.fileno()), json.dumps(setup)]
         if self.sandbox is not None:

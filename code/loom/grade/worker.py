@@ -4,7 +4,7 @@ Started by the judge, it imports numpy (and torch) and computes nothing. For
 each request it forks a worker, which moves into namespaces of its own
 (``cage``), loads one answer and answers calls over ``wire``. Nothing here
 gives a verdict: what a worker sends is data for the judge to look at. Imports
-``wire`` and ``cage``, which stand beside it, and nothing else of ours.
+``wire``, ``cage`` and ``filter``, which stand beside it, and nothing else of ours.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> None:
     cage = _beside("cage")
     cage.prctl(cage.PR_SET_CHILD_SUBREAPER, 1)
     trial = _try(cage, setup) if setup["cage"] else None
-    wire = _beside("wire")
+    wire, filter_ = _beside("wire"), _beside("filter")
     for name in READY:
         importlib.import_module(name)
     if "torch" in setup["libraries"]:
@@ -79,7 +79,7 @@ def main() -> None:
             parent, child = os.getpid(), os.fork()
             if child == 0:
                 control.close()
-                _supervise(cage, wire, {**setup, **request, "caged": caged}, fds, parent)
+                _supervise(cage, wire, filter_, {**setup, **request, "caged": caged}, fds, parent)
             known.append(child)
             for fd in fds:
                 os.close(fd)
@@ -110,7 +110,7 @@ def _try(cage: Any, setup: dict[str, Any]) -> Any:
     ear, mouth = os.pipe()
     child = os.fork()
     if child == 0:
-        tasks = cage.tasks_of_user()
+        tasks = setup["tasks"] or cage.tasks_of_user()
         try:
             cage.leave_world()
             first = os.fork()
@@ -147,7 +147,7 @@ def _end(cage: Any, known: list[int], process: int, folder: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _supervise(cage: Any, wire: Any, request: dict[str, Any], fds: list[int],
+def _supervise(cage: Any, wire: Any, filter_: Any, request: dict[str, Any], fds: list[int],
                parent: int) -> None:
     """Be the first process of a worker's world; tell how the worker ended."""
     try:
@@ -173,7 +173,7 @@ def _supervise(cage: Any, wire: Any, request: dict[str, Any], fds: list[int],
         worker = os.fork()
         if worker == 0:
             os.close(status)
-            _become(cage, wire, request, channel, out, err, trace)
+            _become(cage, wire, filter_, request, channel, out, err, trace)
         for fd in (channel, out, err, trace):
             os.close(fd)
         cage.prctl(cage.PR_SET_DUMPABLE, 0)
@@ -190,8 +190,8 @@ def _supervise(cage: Any, wire: Any, request: dict[str, Any], fds: list[int],
     os._exit(0)
 
 
-def _become(cage: Any, wire: Any, request: dict[str, Any], channel: int, out: int, err: int,
-            trace: int) -> None:
+def _become(cage: Any, wire: Any, filter_: Any, request: dict[str, Any], channel: int, out: int,
+            err: int, trace: int) -> None:
     """Turn a fresh fork into a worker, and serve."""
     try:
         os.setsid()
@@ -216,6 +216,7 @@ def _become(cage: Any, wire: Any, request: dict[str, Any], channel: int, out: in
         for name in ("stdin", "stdout", "stderr"):
             setattr(sys, f"__{name}__", getattr(sys, name))
         cage.drop_rights()
+        filter_.refuse()
         cage.limit(request["megabytes"], request["cpu"],
                    request["tasks"] + 128 if request["tasks"] else 0)
         faulthandler.enable(file=TRACE, all_threads=False)
@@ -365,6 +366,8 @@ class Server:
                 server.module.__dict__.pop("__warningregistry__", None)
                 warnings.resetwarnings()
                 warnings.simplefilter("default")
+                for kind in (ResourceWarning, PendingDeprecationWarning, ImportWarning):
+                    warnings.simplefilter("ignore", kind)
                 warnings.showwarning = server._note
                 faulthandler.dump_traceback_later(max(0.02, seconds * 0.9), file=TRACE)
 

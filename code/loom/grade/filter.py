@@ -1,0 +1,64 @@
+"""Calls of the system that no answer needs, refused. Runs inside the worker.
+
+They hold memory that no limit counts, reach into other processes, make new
+namespaces and mounts, or are where holes in kernels are found. A program of
+a few instructions, which the kernel runs before every call (seccomp), answers
+them with "not permitted". Imports nothing of ours.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+import sys
+
+# Numbers on x86_64 and aarch64.
+REFUSED = {
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "shmget": (29, 194),
+    "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    "add_key": (248, 217), "request_key": (249, 218), "keyctl": (250, 219),
+    "io_uring_setup": (425, 425), "userfaultfd": (323, 282), "perf_event_open": (298, 241),
+    "bpf": (321, 280), "ptrace": (101, 117), "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271), "pidfd_getfd": (438, 438), "unshare": (272, 97),
+    "setns": (308, 268), "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41),
+    "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430),
+    "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
+    "chroot": (161, 51), "open_by_handle_at": (304, 265), "kexec_load": (246, 104),
+    "init_module": (175, 105), "finit_module": (313, 273), "swapon": (167, 224),
+    "quotactl": (179, 60), "acct": (163, 89), "vhangup": (153, 58),
+}
+MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+LOAD, EQUAL, AT_LEAST, RETURN = 0x20, 0x15, 0x35, 0x06
+ALLOW, NOT_PERMITTED, NO_SUCH_CALL = 0x7FFF0000, 0x00050001, 0x00050026
+OTHER_NUMBERS = 0x40000000  # calls of x86_64's third set of numbers
+PR_SET_SECCOMP, FILTER = 22, 2
+
+
+def program() -> bytes:
+    """The instructions for this machine; empty where its numbers are not known."""
+    machine = os.uname().machine
+    if sys.platform != "linux" or machine not in MACHINES:
+        return b""
+    column, architecture = MACHINES[machine]
+    numbers = sorted(pair[column] for pair in REFUSED.values())
+    count = len(numbers)
+    lines = [(LOAD, 0, 0, 4), (EQUAL, 0, count + 3, architecture), (LOAD, 0, 0, 0),
+             (AT_LEAST, count + 1, 0, OTHER_NUMBERS)]
+    lines += [(EQUAL, count + 1 - i, 0, number) for i, number in enumerate(numbers)]
+    lines += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, NO_SUCH_CALL), (RETURN, 0, 0, NOT_PERMITTED)]
+    return b"".join(struct.pack("HBBI", *line) for line in lines)
+
+
+def refuse() -> bool:
+    """Refuse them from now on, in this process and all it starts; False if that is impossible.
+
+    The process must have given up gaining rights (``no_new_privs``).
+    """
+    code = program()
+    if not code:
+        return False
+    held = ctypes.create_string_buffer(code, len(code))
+    head = struct.pack("HxxxxxxP", len(code) // 8, ctypes.addressof(held))
+    libc = ctypes.CDLL(None, use_errno=True)
+    return int(libc.prctl(PR_SET_SECCOMP, ctypes.c_ulong(FILTER), head, 0, 0)) == 0
