@@ -367,8 +367,21 @@ def square(x):
 
 def sum_squares(x: np.ndarray)""", 1).replace("squares = x * x", "squares = square(x)")
     exercise = one(tmp_path, text)
+    assert "class Given:\n    pass\n\n\ndef sum_squares" in exercise.stub
+    assert exercise.stub.count("raise NotImplementedError") == 1
     assert exercise.asked == ("sum_squares",)
     assert exercise.names == ("sum_squares", "Given", "square")
+
+
+def test_a_whole_function_may_be_what_is_asked_for(tmp_path: Path) -> None:
+    text = GOOD.replace("def sum_squares(x: np.ndarray)", "### BEGIN SOLUTION\ndef sum_squares("
+                        "x: np.ndarray)", 1).replace("    ### BEGIN SOLUTION\n", "") \
+        .replace("    ### END", "### END")
+    text = text.replace("import numpy as np\n\n\n###", '"""To write.\n\n>>> sum_squares(2)\n4\n"""'
+                        "\nimport numpy as np\n\n\n###")
+    exercise = one(tmp_path, text)
+    assert exercise.stub.endswith("import numpy as np\n\n\nraise NotImplementedError")
+    assert exercise.asked == ("sum_squares",)
 
 
 def test_find(tmp_path: Path) -> None:

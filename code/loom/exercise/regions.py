@@ -2,7 +2,9 @@
 
 Between ``### BEGIN SOLUTION`` and ``### END SOLUTION`` stands what the learner
 is to write. The stub has ``raise NotImplementedError`` there, the solution
-has the same text without the two marks.
+has the same text without the two marks. Helpers of the solution's own may stand
+in a region at the left margin: where another region asks for something, the
+stub has nothing in their place.
 """
 
 from __future__ import annotations
@@ -63,6 +65,7 @@ def take_apart(source: str) -> tuple[Answer, list[Flaw]]:
     numbers: list[int] = []
     regions: list[tuple[int, int]] = []
     opened: tuple[int, str] | None = None
+    inner = any(line.startswith((" ", "\t")) and _MARK.match(line) for line in source.split("\n"))
     for n, line in enumerate(source.split("\n"), 1):
         mark = _MARK.match(line)
         if mark is None:
@@ -80,7 +83,8 @@ def take_apart(source: str) -> tuple[Answer, list[Flaw]]:
                 flaws.append(Flaw(n, f"a second `{BEGIN}` inside the one of line {opened[0]} of "
                                   "the cell", f"write `{END}` before it"))
             else:
-                stub.append(f"{margin}{PLACEHOLDER}")
+                if margin or not inner:
+                    stub.append(f"{margin}{PLACEHOLDER}")
                 opened = (n, margin)
         elif opened is None:
             flaws.append(Flaw(n, f"`{END}` without a `{BEGIN}` above it",
@@ -89,7 +93,8 @@ def take_apart(source: str) -> tuple[Answer, list[Flaw]]:
             regions.append((opened[0] + 1, n - 1))
             if margin != opened[1]:
                 flaws.append(Flaw(n, f"`{END}` is not indented like its `{BEGIN}`",
-                                  "put both at the margin of the lines between them"))
+                                  "put both at the margin of the lines between them; "
+                                  "helpers at the left margin take a region of their own"))
             opened = None
     if opened is not None:
         flaws.append(Flaw(opened[0], f"`{BEGIN}` is never ended",
@@ -97,7 +102,8 @@ def take_apart(source: str) -> tuple[Answer, list[Flaw]]:
     if not regions and not flaws:
         flaws.append(Flaw(1, f"no `{BEGIN}` … `{END}` in the answer cell",
                           "put them around what the learner is to write"))
-    parts = Answer("\n".join(stub), "\n".join(solution), tuple(regions), tuple(numbers))
+    text = re.sub(r"\n{4,}", "\n\n\n", "\n".join(stub)).rstrip() if inner else "\n".join(stub)
+    parts = Answer(text, "\n".join(solution), tuple(regions), tuple(numbers))
     return parts, flaws + _empty(source, regions) + _leaks(source, parts)
 
 
