@@ -18,15 +18,16 @@ from hypothesis import strategies as st
 
 from loom.errors import LoomError
 from loom.grade import progress as module
+from loom.grade import records
 from loom.grade.progress import (
     HOME,
-    SCHEMA,
     Progress,
     change_progress,
     read_progress,
     remember,
     state_file,
 )
+from loom.grade.records import SCHEMA
 
 
 @dataclass
@@ -148,8 +149,8 @@ def test_an_older_file_is_brought_up_to_date(
     def rename(data: dict[str, Any]) -> dict[str, Any]:
         return data | {"exercises": {f"new-{k}": v for k, v in data["exercises"].items()}}
 
-    monkeypatch.setattr(module, "SCHEMA", SCHEMA + 1)
-    monkeypatch.setattr(module, "MIGRATIONS", {SCHEMA: rename})
+    monkeypatch.setattr(records, "SCHEMA", SCHEMA + 1)
+    monkeypatch.setattr(records, "MIGRATIONS", {SCHEMA: rename})
     assert read_progress(tmp_path).of("new-softmax").best == 2
     remember(tmp_path, Checked("new-softmax", "passed", 3))
     assert written(tmp_path)["schema"] == SCHEMA + 1

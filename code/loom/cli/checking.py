@@ -11,11 +11,12 @@ from loom.errors import LoomError
 from loom.exercise.answers import Answer
 from loom.exercise.model import Exercise
 from loom.grade.desk import Desk, shown
-from loom.grade.progress import Progress, read_progress, remember
+from loom.grade.progress import read_progress, remember
 from loom.grade.shelf import Shelf
 
 if TYPE_CHECKING:
     from loom.cli.screen import Screen
+    from loom.cli.show import Around
     from loom.grade.judge import Verdict
     from loom.grade.warm import Warm
 
@@ -98,6 +99,8 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
     Raises:
         LoomError: a name means nothing, a file is not there.
     """
+    from loom.cli.show import Around, show, total
+
     exercises = wanted(shelf, desk, names)
     answers = answers_to(shelf, desk, exercises)
     progress = read_progress(desk.folder)
@@ -114,7 +117,11 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
             if screen is None:
                 rows.append({**verdict.as_json(), "place": answer.where()})
             else:
-                _show(screen, exercise, verdict, answer, progress, len(exercises), len(verdicts))
+                around = Around(answer.where(), progress.of(exercise.id).hints)
+                if len(exercises) == 1:
+                    show(screen, exercise, verdict, around)
+                else:
+                    _one_of_many(screen, exercise, verdicts, around)
     passed = all(v.state == "passed" for v in verdicts)
     if screen is None:
         import sys
@@ -124,11 +131,11 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
                           "points": sum(v.points for v in verdicts), "exercises": rows}, indent=1))
         print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
         return passed
-    from loom.cli.show import total
-
     if len(verdicts) > 1:
         screen.say("")
         screen.text(total(verdicts), "bold")
+    if passed:
+        _suggest(screen, shelf, desk)
     tell(screen, notes)
     return passed
 
@@ -150,17 +157,28 @@ def judged(shelf: Shelf, exercise: Exercise, answer: Answer, ready: Bench,
                  warm=ready.of(exercise))
 
 
-def _show(screen: Screen, exercise: Exercise, verdict: Verdict, answer: Answer,
-          progress: Progress, count: int, number: int) -> None:
-    from loom.cli.show import Around, show, show_short
+def _one_of_many(screen: Screen, exercise: Exercise, verdicts: Sequence[Verdict],
+                 around: Around) -> None:
+    """The latest of several verdicts: a line, or a block between empty lines."""
+    from loom.cli.show import show_short
 
-    around = Around(answer.where(), progress.of(exercise.id).hints)
-    if count == 1:
-        show(screen, exercise, verdict, around)
-        return
-    show_short(screen, exercise, verdict, around)
-    if verdict.state not in ("passed", "not started") and number < count:
+    short = [v.state in ("passed", "not started") for v in verdicts[-2:]]
+    told = bool(verdicts[-1].problem) and any(
+        v.problem == verdicts[-1].problem for v in verdicts[:-1])
+    if len(short) == 2 and not all(short) and not told:
         screen.say("")
+    show_short(screen, exercise, verdicts[-1], around, told)
+
+
+def _suggest(screen: Screen, shelf: Shelf, desk: Desk) -> None:
+    """What to do next, after full marks."""
+    from loom.cli.tables import next_exercise, states
+
+    found = states(shelf, desk, read_progress(desk.folder), shelf.exercises)
+    following = next_exercise(shelf.exercises, found)
+    if following is not None:
+        screen.text(f"Next: {following.printed} {following.title} ({following.minutes} minutes), "
+                    f"loom list {following.id}", "dim", indent=2)
 
 
 def unbroken(shelf: Shelf) -> None:

@@ -59,22 +59,29 @@ def show(screen: Screen, exercise: Exercise, verdict: Verdict, around: Around) -
     _foot(screen, exercise, verdict, around)
 
 
-def show_short(screen: Screen, exercise: Exercise, verdict: Verdict, around: Around) -> None:
-    """Print a verdict for one who watches: a line if it passed, else what failed first."""
-    if verdict.state in ("passed", "not started"):
+def show_short(screen: Screen, exercise: Exercise, verdict: Verdict, around: Around,
+               told: bool = False) -> None:
+    """Print a verdict among others: a line if it passed, else what failed first.
+
+    ``told`` says that its problem was printed already.
+    """
+    if told:
         _head(screen, exercise, verdict, around)
+    elif verdict.state in ("passed", "not started"):
+        _head(screen, exercise, verdict, around, "✓ " if verdict.state == "passed" else "· ")
         if verdict.state == "passed":
             _printed(screen, verdict.output)
-        return
-    show(screen, exercise, verdict, around)
+    else:
+        show(screen, exercise, verdict, around)
 
 
-def _head(screen: Screen, exercise: Exercise, verdict: Verdict, around: Around) -> None:
+def _head(screen: Screen, exercise: Exercise, verdict: Verdict, around: Around,
+          sign: str = "") -> None:
     from rich.text import Text
 
     style = {"passed": "green", "not started": "dim"}.get(verdict.state, "red")
     left = Text.assemble(
-        (exercise.id, "bold"),
+        (sign, style), (exercise.id, "bold"),
         (f" (chapter {exercise.chapter_number}, exercise {exercise.number})", ""),
         (f"  {around.place}", "dim"))
     right = "not started" if verdict.state == "not started" \

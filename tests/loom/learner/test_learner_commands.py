@@ -270,3 +270,23 @@ def test_doctor_names_what_is_wrong(ready: Any, source: str) -> None:
     said = ready.loom("doctor")
     assert said.code == 1 and "soon" in said.text and "damaged" in said.text
     assert "Something does not work" in said.text
+
+
+def test_a_file_that_cannot_be_read_is_told_once(ready: Any) -> None:
+    text = ready.file.read_text(encoding="utf-8")
+    ready.file.write_text("import (\n" + text, encoding="utf-8")
+    said = ready.loom("check", "01")
+    assert said.code == 1 and said.text.count("it stands above the first exercise") == 1
+    assert said.text.count("0 of ") == 3  # two exercises and their sum
+    ready.file.write_bytes(b"\xff\xfe" + text.encode("utf-16-le"))
+    assert "UTF-16" in ready.loom("check", "twice").text
+    ready.file.unlink()
+    ready.file.mkdir()
+    said = ready.loom("check", "twice")
+    assert said.code == 1 and "is a folder" in said.text
+
+
+def test_what_is_next_after_full_marks(ready: Any) -> None:
+    ready.answer("twice")
+    assert "Next: 1.2 Half as much (15 minutes)" in ready.loom("check", "twice").text
+    assert "Next:" not in ready.loom("check", "half-of-it").text
