@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +18,7 @@ from loom.errors import LoomError, Problem
 from loom.exercise.answers import Answer
 from loom.grade.judge import Verdict, judge
 from loom.grade.warm import Warm
+from loom.grade.watch import below
 
 
 def _beside(name: str) -> ModuleType:
@@ -356,6 +359,24 @@ def test_a_case_draws_the_same_numbers_whatever_stands_beside_it(check: Any) -> 
     both = check("def softmax(x): return x", SOFTMAX, f"{first}\n{second}", everything=True)
     alone = check("def softmax(x): return x", SOFTMAX, second)
     assert both.outcomes[1].lines == alone.outcomes[0].lines != both.outcomes[0].lines
+
+
+def test_references_are_kept_and_what_they_did_before_changes_nothing(check: Any) -> None:
+    solution = "calls = []\n\n\ndef f(x):\n    calls.append(x)\n    return x + 1\n"
+    cases = 'case("a", lambda r: each([1], [int(r.integers(9))]), why="w")'
+    seen = [check("def f(x): return x + 1", solution, cases, seed=n).state for n in range(4)]
+    other = [check("def f(x): return x", f"def f(x): return x + {n}", cases).state
+             for n in range(4)]
+    assert seen == ["passed"] * 4 and other == ["passed"] + ["failed"] * 3
+
+
+def test_a_reference_that_died_meanwhile_is_started_again() -> None:
+    exercise = made("def f(x): return x", 'case("a", lambda r: [1], why="w")')
+    with Warm() as warm:
+        assert judge(exercise, "def f(x): return x", warm=warm).state == "passed"
+        (hand,) = warm._kept.values()
+        os.kill(below(hand._watch.process)[-1], signal.SIGKILL)
+        assert judge(exercise, "def f(x): return x", warm=warm).state == "passed"
 
 
 def test_output_is_kept_and_cut(check: Any) -> None:

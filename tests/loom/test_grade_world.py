@@ -20,7 +20,7 @@ import pytest
 from loom.grade.filter import MACHINES, REFUSED, program
 from loom.grade.judge import Verdict, judge
 from loom.grade.sandbox import Sandbox, sandbox_available
-from loom.grade.warm import Warm
+from loom.grade.warm import KEPT, Warm
 
 
 def _beside(name: str) -> ModuleType:
@@ -310,7 +310,7 @@ def test_descriptors_and_folders_are_given_back(warm: Warm) -> None:
     for _ in range(5):
         run(warm, "import os; os._exit(0)")
     after = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
-    assert after == before and os.listdir(warm._where) == []
+    assert after == before and len(os.listdir(warm._where)) <= KEPT  # the references' own
 
 
 def test_what_is_protected_is_said_in_words() -> None:

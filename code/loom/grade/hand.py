@@ -52,6 +52,7 @@ class Hand:
     def __init__(self, channel: socket.socket, out: int, err: int, trace: int, status: int, *,
                  process: int, memory: int, folder: str, end: Callable[[], None]) -> None:
         self.alive = True
+        self.warm_process: object = None  # who forked it
         self._channel, self._fds = channel, (out, err, trace, status)
         self._out, self._err, self._trace, self._status = out, err, trace, status
         self._watch = Watch(process, memory, folder)

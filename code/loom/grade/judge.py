@@ -202,6 +202,7 @@ class _Bench:
         self.answer: Hand | None = None
         self.reference: Hand | None = None
         self.loaded = False  # whether the reference's worker has it
+        self.key = (exercise.id, exercise.solution, _packages(exercise), self.megabytes, self.cpu)
         self.defined: dict[str, bool] = {}
         self.printed: list[str] = []
 
@@ -209,7 +210,10 @@ class _Bench:
         """End both workers."""
         self._drop()
         if self.reference is not None:
-            self.reference.close()
+            if self.loaded:
+                self.warm.keep(self.key, self.reference)
+            else:
+                self.reference.close()
             self.reference = None
 
     def output(self) -> str:
@@ -231,7 +235,7 @@ class _Bench:
 
     def _load(self, hand: Hand, source: str, file: str, seconds: float) -> Reply:
         try:
-            message = {"op": "load", "source": source, "file": file, "seed": self.seed}
+            message = {"op": "load", "source": source, "file": file, "seed": 0}
             return hand.ask(message, seconds, self.megabytes)
         except BaseException:
             hand.close()
@@ -242,7 +246,10 @@ class _Bench:
         try:
             self.answer = self._worker()
             if self.reference is None and not self.known:
-                self.reference = self._worker()  # it gets ready while the answer is loaded
+                self.reference = self.warm.kept(self.key)
+                self.loaded = self.reference is not None
+                # a new one gets ready while the answer is loaded
+                self.reference = self.reference or self._worker()
             reply = self._load(self.answer, self.source, self.file, LOADING)
         except wire.Unsendable:
             return ["the answer's text holds a character that no file can hold"]
@@ -275,18 +282,10 @@ class _Bench:
         key = (self.exercise.id, self.seed, case.name, number)
         if self.known is not None and case.times is None and key in self.known:
             return deepcopy(self.known[key])  # a case's `check` may do with it what it likes
-        if self.reference is not None and not self.reference.alive:
-            self.reference, self.loaded = None, False
-        if not self.loaded:
-            self.reference = self.reference or self._worker()
-            reply = self._load(self.reference, self.exercise.solution, "reference.py", REFERENCE)
-            self.loaded = True
-            if reply.message is None or "raised" in reply.message:
-                raise LoomError(Problem(self.exercise.place, "the reference cannot be loaded: "
-                                        + _summary(reply), "mend the answer cell"))
-        assert self.reference is not None
         try:
-            reply = self.reference.ask(self._message(case, call), REFERENCE, 4 * case.megabytes)
+            reply = self._refer(case, call)
+            if reply.message is None:  # its worker may have served many answers before
+                reply = self._refer(case, call)
         except wire.Unsendable as error:
             raise self._wrong(case, f"the inputs hold {error}") from error
         if case.raises is not None:
@@ -302,6 +301,22 @@ class _Bench:
         if self.known is not None:
             self.known[key] = deepcopy(reply)
         return reply
+
+    def _refer(self, case: Case, call: Call) -> Reply:
+        """Ask the reference's worker; a new one if there is none any more."""
+        if self.reference is not None and not self.reference.alive:
+            self.reference, self.loaded = None, False
+        if self.reference is None:
+            self.reference = self.warm.kept(self.key)
+            self.loaded = self.reference is not None
+        if self.reference is None or not self.loaded:
+            self.reference = self.reference or self._worker()
+            reply = self._load(self.reference, self.exercise.solution, "reference.py", REFERENCE)
+            if reply.message is None or "raised" in reply.message:
+                raise LoomError(Problem(self.exercise.place, "the reference cannot be loaded: "
+                                        + _summary(reply), "mend the answer cell"))
+            self.loaded = True
+        return self.reference.ask(self._message(case, call), REFERENCE, 4 * case.megabytes)
 
     def _message(self, case: Case, call: Call) -> dict[str, Any]:
         return {"op": "call", "call": case.call, "drive": case.drive,

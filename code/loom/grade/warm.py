@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 PROGRAM = Path(__file__).with_name("worker.py")
 RUN = ("import sys; del sys.argv[0]; __file__ = sys.argv[0]; "
        "exec(compile(open(__file__, encoding='utf-8').read(), '<grader>', 'exec'))")
+KEPT = 2  # workers with references that wait for the next answer
 START = 120.0  # seconds for the first word of a process that imports torch on a busy machine
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
            "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
@@ -50,7 +51,8 @@ class Warm:
         self.caged = False
         self.lacks = ""
         self.memory = 0  # bytes that the libraries take
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        self._kept: dict[Any, Hand] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._where = ""
@@ -111,7 +113,27 @@ class Warm:
         with self._lock:
             self._stop()
 
+    def keep(self, key: Any, hand: Hand) -> None:
+        """Keep a worker that runs trusted code alone, for the next who asks with this key."""
+        with self._lock:
+            if not hand.alive or hand.warm_process is not self._process:
+                hand.close()
+                return
+            self._kept.setdefault(key, hand)
+            if self._kept[key] is not hand:
+                hand.close()
+            while len(self._kept) > KEPT:
+                self._kept.pop(next(iter(self._kept))).close()
+
+    def kept(self, key: Any) -> Hand | None:
+        """A worker that was kept with this key; it is the caller's now."""
+        with self._lock:
+            return self._kept.pop(key, None)
+
     def _stop(self) -> None:
+        kept, self._kept = self._kept, {}
+        for hand in kept.values():
+            hand.close()
         if self._control is not None:
             self._control.close()
             self._control = None
@@ -164,9 +186,12 @@ class Warm:
             process = int(reply["process"])
             outer = process if self.sandbox is None or self._process is None \
                 else outside(process, self._process.pid)
-        return Hand(ours, *(read for read, _ in pairs), process=outer, memory=self.memory,
+            owner = self._process
+        hand = Hand(ours, *(read for read, _ in pairs), process=outer, memory=self.memory,
                     folder="" if self.caged else folder,
-                    end=lambda: self._end(process, folder))
+                    end=lambda: self._end(owner, process, folder))
+        hand.warm_process = owner
+        return hand
 
     def _ask(self, request: dict[str, Any], fds: Sequence[int]) -> dict[str, Any]:
         """Send a request and wait for its reply; a process that is gone is started again."""
@@ -225,9 +250,9 @@ class Warm:
             return lines[-1][:300] if lines else ""
         return ""
 
-    def _end(self, process: int, folder: str) -> None:
+    def _end(self, owner: object, process: int, folder: str) -> None:
         with self._lock, suppress(OSError, ValueError):
-            if self._control is not None:
+            if self._control is not None and self._process is owner:
                 request = {"op": "end", "process": process, "folder": folder}
                 self._control.sendall(json.dumps(request).encode())
                 self._hear()
