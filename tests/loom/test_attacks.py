@@ -32,7 +32,7 @@ Program = arena.Program
 
 PROGRAMS = {program.name: program for program in arena.programs()}
 TOGETHER = 12  # programs in one arena
-SIDE_BY_SIDE = 2 * (os.cpu_count() or 2)
+SIDE_BY_SIDE = 3 * (os.cpu_count() or 2)
 SECONDS = 1  # of each case below
 GROWTH = 96 << 20  # bytes by which the judge may grow, for answers of up to 32 MiB of text
 DISK = 160 << 20  # bytes that an answer may write
@@ -179,11 +179,19 @@ def _fight(programs: list[Program], **how: Any) -> Seen:
 
 
 class Fights:
-    """All fights of this run, started at once; those that go wrong are fought again alone."""
+    """All fights of this run, started at once; those that go wrong are fought again alone.
 
-    def __init__(self, names: list[str]) -> None:
+    Args:
+        names: the programs that fight.
+        others: further fights, by a name of their own: programs, and how they are judged.
+    """
+
+    def __init__(self, names: list[str],
+                 others: dict[Any, tuple[list[Program], Seen]] | None = None) -> None:
         self.pool = ThreadPoolExecutor(SIDE_BY_SIDE)
-        self.futures: dict[str, Future[Seen]] = {}
+        self.futures: dict[Any, Future[Seen]] = {}
+        for key, (programs, how) in (others or {}).items():
+            self.futures[key] = self.pool.submit(_fight, programs, **how)
         chosen = [PROGRAMS[name] for name in names
                   if arena.isolated() or not PROGRAMS[name].needs]
         count = max(1, -(-len(chosen) // TOGETHER))
@@ -213,7 +221,8 @@ def fights(request: pytest.FixtureRequest) -> Iterator[Fights]:
     names = [item.callspec.params["name"] for item in request.session.items
              if item.fspath == request.fspath and hasattr(item, "callspec")
              and "name" in item.callspec.params]
-    running = Fights(names)
+    asked = {getattr(item, "originalname", "") for item in request.session.items}
+    running = Fights(names, {key: other for key, other in _others().items() if key[0] in asked})
     yield running
     running.pool.shutdown(cancel_futures=True)
 
@@ -292,44 +301,7 @@ CHOSEN = [p for p in PROGRAMS.values() if p.name in {
     "disk/tmp_files"}]
 
 
-def _chosen() -> list[Program]:
-    return [p for p in CHOSEN if arena.isolated() or not p.needs]
-
-
-def test_without_a_warm_process() -> None:
-    """The same holds where each answer starts Python anew."""
-    seen = _fight(_chosen(), warm=False)
-    assert not seen[""]
-    assert {p.name: wrong for p in _chosen() if (wrong := _wrong(p, seen[p.name]))} == {}
-
-
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bubblewrap here")
-def test_as_somebody_elses_work() -> None:
-    """The same holds inside bubblewrap."""
-    seen = _fight(_chosen(), sandbox=True)
-    assert not seen[""]
-    assert {p.name: wrong for p in _chosen() if (wrong := _wrong(p, seen[p.name]))} == {}
-
-
-def test_there_are_enough_programs_and_each_says_what_it_attacks() -> None:
-    assert len(PROGRAMS) >= 50
-    sentences = [program.about for program in PROGRAMS.values()]
-    assert len(set(sentences)) == len(sentences)
-
-
-def test_a_right_answer_among_them_gets_its_marks() -> None:
-    """The measure is not one that nobody can pass."""
-    right = Program("honest/other", "A right answer.", HONEST.split("# %% exercise")[1].split(
-        "\n", 1)[1], expects="any")
-    seen = _fight([right])
-    assert not seen[""]
-    verdict = seen[right.name]["hostile"]
-    assert verdict["earned"] == verdict["points"] == {"softmax": 2, "center": 2}
-    assert _wrong(right, seen[right.name]) == []
-
-
 BREAKS = {  # what each does to a judge that runs answers in its own process
-    "patching/numpy_testing": "of 2 points",
     "ending/os_exit_on_call": "the run was lost",
     "ending/sys_exit_on_import": "the run was lost",
     "processes/forks": "left:",
@@ -340,13 +312,82 @@ BREAKS = {  # what each does to a judge that runs answers in its own process
     "disk/shm": "files:",
     "memory/huge_list": "the judge grew",
     "peeking/exercise_source": "points",
+    "patching/numpy_testing": "of 2 points",  # last: it stays patched
 }
 
 
+def _halves(programs: list[Program]) -> list[list[Program]]:
+    there = [p for p in programs if arena.isolated() or not p.needs]
+    return [there[::2], there[1::2]]
+
+
+def _others() -> dict[tuple[str, int], tuple[list[Program], Seen]]:
+    """Fights other than those of all programs before a warm judge, by the test that wants them."""
+    found: dict[tuple[str, int], tuple[list[Program], Seen]] = {}
+    for n, half in enumerate(_halves(CHOSEN)):
+        found["test_without_a_warm_process", n] = half, {"warm": False}
+        if shutil.which("bwrap"):
+            found["test_as_somebody_elses_work", n] = half, {"sandbox": True}
+    found["test_a_right_answer_among_them_gets_its_marks", 0] = [RIGHT], {}
+    if arena.isolated():
+        deadly = [name for name in BREAKS if name.startswith("ending/")]
+        rest = [name for name in BREAKS if name not in deadly]
+        for n, names in enumerate([rest, *([name] for name in deadly)]):
+            found["test_the_arena_sees_what_breaks_a_judge_without_a_guard", n] = (
+                [PROGRAMS[name] for name in names], {"naive": True})
+    return found
+
+
+def _of(fights: Fights, test: str) -> Seen:
+    """What was seen in all the fights of one test."""
+    found: Seen = {}
+    for key, (programs, _) in _others().items():
+        if key[0] == test:
+            seen = fights.futures[key].result()
+            for program in programs:
+                found[program.name] = seen.get(program.name, {"lost": seen[""]})
+    return found
+
+
+def _all_wrong(seen: Seen) -> dict[str, list[str]]:
+    return {p.name: wrong for p in CHOSEN if p.name in seen
+            if (wrong := _wrong(p, seen[p.name]))}
+
+
+def test_without_a_warm_process(fights: Fights) -> None:
+    """The same holds where each answer starts Python anew."""
+    seen = _of(fights, "test_without_a_warm_process")
+    assert len(seen) > 5 and _all_wrong(seen) == {}
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bubblewrap here")
+def test_as_somebody_elses_work(fights: Fights) -> None:
+    """The same holds inside bubblewrap."""
+    seen = _of(fights, "test_as_somebody_elses_work")
+    assert len(seen) > 5 and _all_wrong(seen) == {}
+
+
+def test_there_are_enough_programs_and_each_says_what_it_attacks() -> None:
+    assert len(PROGRAMS) >= 50
+    sentences = [program.about for program in PROGRAMS.values()]
+    assert len(set(sentences)) == len(sentences)
+
+
+RIGHT = Program("honest/other", "A right answer.", HONEST.split("# %% exercise")[1].split(
+    "\n", 1)[1], expects="any")
+
+
+def test_a_right_answer_among_them_gets_its_marks(fights: Fights) -> None:
+    """The measure is not one that nobody can pass."""
+    seen = _of(fights, "test_a_right_answer_among_them_gets_its_marks")[RIGHT.name]
+    verdict = seen["hostile"]
+    assert verdict["earned"] == verdict["points"] == {"softmax": 2, "center": 2}
+    assert _wrong(RIGHT, seen) == []
+
+
 @pytest.mark.skipif(not arena.isolated(), reason="only namespaces let the arena see everything")
-@pytest.mark.parametrize("name", BREAKS)
-def test_the_arena_sees_what_breaks_a_judge_without_a_guard(name: str) -> None:
-    program = PROGRAMS[name]
-    seen = _fight([program], naive=True)
-    wrong = _wrong(program, seen.get(name, {"lost": seen[""]}))
-    assert any(BREAKS[name] in one for one in wrong), wrong
+@pytest.mark.parametrize("broken", BREAKS)
+def test_the_arena_sees_what_breaks_a_judge_without_a_guard(broken: str, fights: Fights) -> None:
+    seen = _of(fights, "test_the_arena_sees_what_breaks_a_judge_without_a_guard")[broken]
+    wrong = _wrong(PROGRAMS[broken], seen)
+    assert any(BREAKS[broken] in one for one in wrong), wrong

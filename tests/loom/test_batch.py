@@ -82,6 +82,7 @@ Grade = Callable[..., dict[str, dict[str, str]]]
 def grade(book: Book, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Grade:
     """Grade the folder; the rows of the table, by student."""
     monkeypatch.chdir(book.root)
+    monkeypatch.setattr(batch, "_tool", lambda: "this one")  # sources may change meanwhile
 
     def run(**wishes: object) -> dict[str, dict[str, str]]:
         target = folder.parent / "marks.csv"
@@ -279,6 +280,17 @@ def test_a_second_run_goes_on_with_what_is_new(
     assert "3 graded" in capsys.readouterr().out
 
 
+def test_another_judge_grades_again(
+        grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    hand_in(folder, "ann/01_small.py")
+    grade()
+    monkeypatch.setattr(batch, "_tool", lambda: "another one")
+    capsys.readouterr()
+    grade()
+    assert "1 graded" in capsys.readouterr().out
+
+
 def test_a_damaged_result_is_made_again(
         grade: Grade, book: Book, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hand_in(folder, "ann/01_small.py")
@@ -426,16 +438,27 @@ def test_two_runs_at_once_are_refused(grade: Grade, book: Book, folder: Path) ->
 def test_without_protection_it_refuses_until_told(
         grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str]) -> None:
-    from loom.grade.warm import Warm
+    from loom.grade import sandbox
 
     hand_in(folder, "ann/01_small.py")
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    monkeypatch.setattr(Warm, "ready", lambda self: None)  # so that `caged` stays as it begins
-    with pytest.raises(LoomError, match="keeps the answers from this computer") as refused:
+    nothing = sandbox.Protection(False, False, ("an answer can use the network",))
+    monkeypatch.setattr(sandbox, "sandbox_available", lambda: nothing)
+    with pytest.raises(LoomError, match="an answer can use the network") as refused:
         grade()
     assert "--unsafe" in str(refused.value) and "bubblewrap" in str(refused.value)
     assert grade(unsafe=True)["ann"]["total"] == "4"
-    assert "Not protected" in capsys.readouterr().out
+    assert "an answer can use the network" in " ".join(capsys.readouterr().out.split())
+
+
+@pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bubblewrap here")
+def test_bubblewrap_is_used_where_it_is(
+        grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    start = batch.Grader._start
+    monkeypatch.setattr(batch.Grader, "_start",
+                        lambda self: (seen.append(self.plan.bubblewrap), start(self)))
+    hand_in(folder, "ann/01_small.py")
+    assert grade()["ann"]["total"] == "4" and seen == [True]
 
 
 def test_exercises_of_a_teachers_own(grade: Grade, folder: Path, tmp_path: Path) -> None:

@@ -11,17 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loom.book.toc import find_root, read_book
-from loom.errors import LoomError, fail
+from loom.errors import fail
 
 if TYPE_CHECKING:
-    from loom.exercise.model import Exercise
     from loom.grade.batch import Report
     from loom.grade.submissions import Found
 
 STRANGE = 12  # lines about files that are nobody's answers
-UNPROTECTED = (
-    "nothing here keeps the answers from this computer: an answer could read and delete your "
-    "files, use your network, and see the other submissions and the solutions")
 REMEDY = ("install the package `bubblewrap`, or allow user namespaces (in a container: run it "
           "with --security-opt seccomp=unconfined); or say --unsafe, best on a machine that "
           "holds nothing else")
@@ -77,9 +73,8 @@ def grade_folder(wish: Wish) -> None:
         seed = secrets.randbelow(1 << 32) if seed is None else seed
         results.begin(seed)
         write_bundle(book, exercises, results.bundle)
-        _protected(screen, exercises, wish.unsafe)
         plan = batch.Plan(wish.folder, exercises, results.bundle, seed, wish.timeout, points,
-                          wish.jobs)
+                          _protected(screen, wish.unsafe), wish.jobs)
         started = time.monotonic()
         with _progress(len(found.submissions), sum(points.values())) as display:
             reports = batch.grade(plan, found.submissions, results, again=wish.again,
@@ -108,29 +103,25 @@ def _targets(wish: Wish) -> None:
                        path=path)
 
 
-def _protected(screen: Any, exercises: Sequence[Exercise], unsafe: bool) -> None:
+def _protected(screen: Any, unsafe: bool) -> bool:
     """See that answers run apart from this machine.
+
+    Returns:
+        Whether that is bubblewrap's doing.
 
     Raises:
         LoomError: they do not, and nobody has said that they may.
     """
-    from loom.grade.sandbox import Sandbox
-    from loom.grade.warm import Warm
+    from loom.grade.sandbox import sandbox_available
 
-    sandbox = Sandbox()
-    with Warm(frozenset(), sandbox=sandbox if sandbox.program else None) as warm:
-        try:
-            warm.ready()
-        except LoomError:
-            if not sandbox.program:
-                raise
-            raise fail("bubblewrap is installed, but does not run here", REMEDY) from None
-        if warm.caged or sandbox.program:
-            return
-        reason = f" ({warm.lacks})" if warm.lacks else ""
-    if not unsafe:
-        raise fail(UNPROTECTED + reason, REMEDY)
-    screen.text(f"Not protected: {UNPROTECTED}.", "yellow")
+    protection = sandbox_available()
+    if not protection.apart:
+        what = "somebody else's answers are not kept apart from this computer: " \
+            + "; ".join(protection.sentences)
+        if not unsafe:
+            raise fail(what, REMEDY)
+        screen.text(f"--unsafe: {what}.", "yellow")
+    return protection.bubblewrap
 
 
 def _told_strange(screen: Any, found: Found) -> None:

@@ -33,6 +33,7 @@ from loom.grade.submissions import File, Submission
 
 START = 180.0  # seconds that a grader may take to say its first word on a busy machine
 TRIES = 2  # of an exercise, before its answer is given up as one that ends the judge
+JUDGING = ("cases", "compare", "grader", "hand", "judge", "messages", "wire", "worker")
 MOST_REPLY = 64 << 20  # bytes of one verdict
 
 
@@ -45,6 +46,7 @@ class Plan:
         bundle: the folder of the exercises.
         points: what each exercise is worth, by id.
         timeout: seconds for one exercise of one submission.
+        bubblewrap: whether warm processes run inside it.
     """
 
     folder: Path
@@ -53,6 +55,7 @@ class Plan:
     seed: int
     timeout: float
     points: dict[str, float] = field(default_factory=dict)
+    bubblewrap: bool = False
     jobs: int = 1
 
     @property
@@ -267,7 +270,8 @@ class Grader:
             [sys.executable, "-P", "-m", "loom.grade.grader"], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.log, cwd=self.desk, start_new_session=True)
         assert self.process.stdin is not None
-        setup = {"bundle": str(self.plan.bundle.resolve()), "seed": self.plan.seed}
+        setup = {"bundle": str(self.plan.bundle.resolve()), "seed": self.plan.seed,
+                 "bubblewrap": self.plan.bubblewrap}
         self.process.stdin.write(json.dumps(setup).encode() + b"\n")
 
     def _hear(self, limit: float) -> dict[str, Any]:
@@ -347,4 +351,4 @@ class Grader:
 def _tool() -> str:
     """What tells one version of the judge from another."""
     folder = Path(__file__).parent
-    return digest_of(b"".join(path.read_bytes() for path in sorted(folder.glob("*.py"))))[:16]
+    return digest_of(b"".join((folder / f"{name}.py").read_bytes() for name in JUDGING))[:16]

@@ -428,7 +428,7 @@ def referee(orders: dict[str, Any]) -> None:
     out = os.fdopen(os.dup(1), "w")  # what is printed from here on is no reply
     os.dup2(2, 1)
 
-    def check(name: str, text: str, beside: dict[str, str]) -> dict[str, Any]:
+    def check(text: str, beside: dict[str, str], **more: Any) -> dict[str, Any]:
         """Verdicts on all the exercises of one learner's file."""
         folder = Path(tempfile.mkdtemp(prefix="learner-", dir=home))
         try:
@@ -447,7 +447,7 @@ def referee(orders: dict[str, Any]) -> None:
             for key, exercise in exercises.items():
                 started = time.monotonic()
                 verdict = naive(exercise, answers[key]) if orders["naive"] else judge(
-                    exercise, answers[key], seed=SEED, everything=True, **how)
+                    exercise, answers[key], seed=SEED, everything=True, **how, **more)
                 seen["seconds"][key] = time.monotonic() - started
                 seen["earned"][key], seen["points"][key] = verdict.earned, verdict.points
                 seen["state"][key] = verdict.state
@@ -461,6 +461,7 @@ def referee(orders: dict[str, Any]) -> None:
 
     with ExitStack() as stack:
         how: dict[str, Any] = {}
+        known: dict[Any, Any] = {}  # the reference need not be asked for each honest answer
         if orders["sandbox"]:
             from loom.exercise.package import package_folder
             from loom.grade.sandbox import Sandbox
@@ -475,14 +476,13 @@ def referee(orders: dict[str, Any]) -> None:
         for line in sys.stdin:
             ask = json.loads(line)
             if ask["do"] == "honest":
-                seen = check("honest", orders["honest"], {})
+                seen = check(orders["honest"], {}, known=known)
             else:
                 program = ask["program"]
                 text = orders["honest"].replace("#HOSTILE\n", program["source"] + "\n")
                 start, end = text.index("# %% exercise softmax"), text.index("# %% exercise center")
                 block = text[start:end].split("\n", 1)[0] + "\n" + program["source"] + "\n"
-                seen = check(program["name"], text[:start] + block + text[end:],
-                             program["beside"])
+                seen = check(text[:start] + block + text[end:], program["beside"])
             out.write(json.dumps(seen) + "\n")
             out.flush()
 
