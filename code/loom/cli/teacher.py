@@ -59,3 +59,18 @@ def prove(
 
     if not prove_book(read_book(), wanted or [], everything, skip or [], jobs):
         raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    system: Annotated[str, typer.Argument(
+        metavar="SYSTEM", help="otter, nbgrader, classroom, gradescope; moodle, gift.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where to: a new folder.")],
+    chapters: Annotated[list[str] | None, typer.Argument(
+        metavar="[CHAPTERS]…", help="Numbers or names; all if none is given.")] = None,
+) -> None:
+    """Write exercises or quizzes for another system."""
+    from loom.cli.exporting import export_to
+
+    for path in export_to(system, folder, chapters or []):
+        typer.echo(path)

@@ -63,7 +63,7 @@ def _checked(wanted: str, seed: int | None, everything: bool) -> tuple[str, str]
     from loom.grade.shelf import read_shelf
     from loom.grade.warm import Warm
 
-    history = _history(wanted)
+    history = history_of(wanted)
     shelf = read_shelf(find_book())
     one = shelf.one(wanted)
     desk = require_desk(shelf.root)
@@ -85,7 +85,7 @@ def _checked(wanted: str, seed: int | None, everything: bool) -> tuple[str, str]
     return "\n".join([file.getvalue().rstrip(), *notes]), page_of(one, verdict, around, notes)
 
 
-def _history(wanted: str) -> list[str]:
+def history_of(wanted: str) -> list[str]:
     """The cells that were run in this kernel; number n is ``In[n]``.
 
     Raises:
