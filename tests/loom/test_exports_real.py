@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from loom.book.toc import Book, read_book
 from loom.exercise.source import exercises_of
 from loom.grade.exports import export
