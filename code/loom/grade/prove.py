@@ -14,7 +14,7 @@ from pathlib import Path
 
 from loom.exercise.model import Code, Exercise
 from loom.grade.degenerate import degenerate
-from loom.grade.judge import Verdict, judge
+from loom.grade.judge import Known, Verdict, judge
 from loom.grade.mutate import mutants, normalized
 from loom.grade.warm import Warm
 
@@ -104,6 +104,7 @@ class _Prover:
         self.exercise, self.warm, self.plan = exercise, warm, plan
         self.findings = Findings(exercise.id)
         self.seed = 1_000  # fixed, so that a proof can be repeated
+        self.known: Known = {}  # what the reference says, of every seed
         self.alone: dict[str, str] = {}  # a case, and a wrong answer that only it catches
 
     def run(self) -> Findings:
@@ -119,7 +120,7 @@ class _Prover:
 
     def _judge(self, source: str, seed: int | None = None, everything: bool = True) -> Verdict:
         return judge(self.exercise, source, seed=self.seed if seed is None else seed,
-                     everything=everything, warm=self.warm)
+                     everything=everything, warm=self.warm, known=self.known)
 
     def _seeds(self, count: int) -> range:
         return range(self.seed, self.seed + count)
