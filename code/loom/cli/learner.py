@@ -211,7 +211,6 @@ def quiz(
     from loom.cli import quizzing
     from loom.cli.screen import Screen
     from loom.grade.desk import find_book
-    from loom.grade.desk import find_book
 
     if schema:
         typer.echo(quizzing.json_schema())

@@ -35,7 +35,7 @@ def test_full_marks(ready: Any) -> None:
     assert said.code == 0
     lines = said.text.splitlines()
     assert lines[0].endswith("4 of 4 points") and lines[2].startswith("  ✓ large ones")
-    assert lines[2].endswith("2/2") and "loom solution twice" in lines[-1]
+    assert lines[2].endswith("2/2") and "loom solution twice" in lines[-2]
     record = read_progress(ready.folder).of("twice")
     assert record.passed and record.best == 4 and record.attempts == 1
 
@@ -69,7 +69,7 @@ def test_without_names_what_was_started(ready: Any) -> None:
     assert said.code == 1 and "nothing is started yet" in said.error
     ready.answer("half-of-it")
     said = ready.loom("check")
-    assert said.code == 0 and "twice" not in said.text
+    assert said.code == 0 and "twice (" not in said.text
 
 
 def test_json(ready: Any) -> None:
@@ -276,8 +276,8 @@ def test_a_file_that_cannot_be_read_is_told_once(ready: Any) -> None:
     text = ready.file.read_text(encoding="utf-8")
     ready.file.write_text("import (\n" + text, encoding="utf-8")
     said = ready.loom("check", "01")
-    assert said.code == 1 and said.text.count("it stands above the first exercise") == 1
-    assert said.text.count("0 of ") == 3  # two exercises and their sum
+    assert said.code == 1 and said.text.count("it stands above") == 1
+    assert said.text.count("0 of ") == 4  # two exercises, twice in their sum
     ready.file.write_bytes(b"\xff\xfe" + text.encode("utf-16-le"))
     assert "UTF-16" in ready.loom("check", "twice").text
     ready.file.unlink()
