@@ -192,6 +192,8 @@ STRANGE = {
     "a huge notebook": (lambda f: (hand_in(f, "bob/01_small.ipynb"),
                                    os.truncate(f / "bob/01_small.ipynb", 1 << 32)),
                         "larger than"),
+    "a notebook of many lists": (lambda f: hand_in(f, "bob/01_small.ipynb", "[]," * 1_000_000),
+                                 "more lists than a notebook has"),
     "deep folders": (lambda f: hand_in(f, "bob/" + "d/" * 12 + "01_small.py"), "too deep"),
     "an archive": (lambda f: hand_in(f, "bob.zip"), "unpack it first"),
     "an archive inside": (lambda f: hand_in(f, "bob/all.tar.gz"), "unpack it first"),
@@ -239,7 +241,7 @@ def test_a_class(grade: Grade, folder: Path, capsys: pytest.CaptureFixture[str])
     hand_in(folder, "flo/01_small.py", suite.HONEST.replace("def softmax(x):", "def softmax(x:"))
     (folder / "gus").mkdir()
     (folder / "gus" / "01_small.py").write_bytes(suite.HONEST.encode("utf-16"))
-    hand_in(folder, "hal/01_small.ipynb", "[" * 1_000_000)
+    hand_in(folder, "hal/01_small.ipynb", "[" * 100_000)
     (folder / "ida").mkdir()
     rows = grade()
     assert {name: row["total"] for name, row in rows.items()} == {

@@ -11,6 +11,7 @@ from loom.exercise.decode import LARGEST
 from loom.exercise.jupyter import OUTPUTS
 
 SUFFIXES = {".py": LARGEST, ".ipynb": OUTPUTS}  # bytes that a file of answers may have
+MOST_LISTS = 300_000  # in a notebook; ten million, which fit in a few megabytes, fill the memory
 PACKED = frozenset({".zip", ".gz", ".tgz", ".tar", ".bz2", ".xz", ".7z", ".rar"})
 
 
@@ -57,6 +58,8 @@ def read_plain(root: Path, path: PurePosixPath) -> bytes:
         content = file.read(most + 1)
     if len(content) > most:
         raise refuse(f"is larger than {most >> 20} MB: not read")
+    if path.suffix.lower() == ".ipynb" and content.count(b"[") + content.count(b"{") > MOST_LISTS:
+        raise refuse("holds more lists than a notebook has: not read")
     return content
 
 
