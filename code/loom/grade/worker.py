@@ -4,7 +4,8 @@ Started by the judge, it imports numpy (and torch) and computes nothing. For
 each request it forks a worker, which moves into namespaces of its own
 (``cage``), loads one answer and answers calls over ``wire``. Nothing here
 gives a verdict: what a worker sends is data for the judge to look at. Imports
-``wire``, ``cage`` and ``filter``, which stand beside it, and nothing else of ours.
+``wire``, ``cage``, ``filter`` and ``serve``, which stand beside it, and
+nothing else of ours.
 """
 
 from __future__ import annotations
@@ -13,27 +14,18 @@ import faulthandler
 import gc
 import importlib
 import importlib.util
-import inspect
 import json
-import linecache
 import os
-import random
 import shutil
 import signal
 import socket
 import sys
 import tempfile
-import time
-import traceback
-import types
-import warnings
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any
 
-WIRE, TRACE = 62, 63  # where the judge listens; numbers that an answer does not meet by chance
-MOST_NAMES, MOST_WARNINGS, MOST_SAID = 1000, 20, 2000
 READY = ("ast", "dataclasses", "inspect", "linecache", "numpy.random", "numpy.linalg", "typing")
-OWN = ("loom", "scratchlm")  # seen only where the exercise's folder has them
 
 
 def _beside(name: str) -> Any:
@@ -57,14 +49,15 @@ def main() -> None:
     cage = _beside("cage")
     cage.prctl(cage.PR_SET_CHILD_SUBREAPER, 1)
     trial = _try(cage, setup) if setup["cage"] else None
-    wire, filter_ = _beside("wire"), _beside("filter")
+    tools = SimpleNamespace(
+        cage=cage, **{name: _beside(name) for name in ("wire", "filter", "serve")})
     for name in READY:
         importlib.import_module(name)
     if "torch" in setup["libraries"]:
         import torch
 
         torch.set_num_threads(1)
-        wire.use_torch(torch)
+        tools.wire.use_torch(torch)
     caged, lacks, setup["tasks"] = trial() if trial else (False, "", cage.tasks_of_user())
     gc.collect()
     gc.freeze()
@@ -79,7 +72,7 @@ def main() -> None:
             parent, child = os.getpid(), os.fork()
             if child == 0:
                 control.close()
-                _supervise(cage, wire, filter_, {**setup, **request, "caged": caged}, fds, parent)
+                _supervise(tools, {**setup, **request, "caged": caged}, fds, parent)
             known.append(child)
             for fd in fds:
                 os.close(fd)
@@ -138,8 +131,9 @@ def _end(cage: Any, known: list[int], process: int, folder: str) -> None:
     """Kill a supervisor and all that its worker started; empty its folder."""
     if process in known:
         known.remove(process)
-        with suppress(OSError):
-            os.kill(process, signal.SIGKILL)
+        for end in (os.killpg, os.kill):
+            with suppress(OSError):
+                end(process, signal.SIGKILL)
         with suppress(OSError):
             os.waitpid(process, 0)
     cage.end_strays(known)
@@ -147,9 +141,10 @@ def _end(cage: Any, known: list[int], process: int, folder: str) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _supervise(cage: Any, wire: Any, filter_: Any, request: dict[str, Any], fds: list[int],
+def _supervise(tools: Any, request: dict[str, Any], fds: list[int],
                parent: int) -> None:
     """Be the first process of a worker's world; tell how the worker ended."""
+    cage = tools.cage
     try:
         channel, out, err, trace, status = fds
         cage.prctl(cage.PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -167,13 +162,14 @@ def _supervise(cage: Any, wire: Any, filter_: Any, request: dict[str, Any], fds:
             cage.note_data()
             cage.build_root(request["where"], [*request["seen"], *request["packages"]])
         else:
+            os.setsid()  # one group, which is ended as one where there is nothing better
             cage.prctl(cage.PR_SET_CHILD_SUBREAPER, 1)
             os.makedirs(request["folder"])
             os.chdir(request["folder"])
         worker = os.fork()
         if worker == 0:
             os.close(status)
-            _become(cage, wire, filter_, request, channel, out, err, trace)
+            _become(tools, request, channel, out, err, trace)
         for fd in (channel, out, err, trace):
             os.close(fd)
         cage.prctl(cage.PR_SET_DUMPABLE, 0)
@@ -190,18 +186,20 @@ def _supervise(cage: Any, wire: Any, filter_: Any, request: dict[str, Any], fds:
     os._exit(0)
 
 
-def _become(cage: Any, wire: Any, filter_: Any, request: dict[str, Any], channel: int, out: int,
+def _become(tools: Any, request: dict[str, Any], channel: int, out: int,
             err: int, trace: int) -> None:
     """Turn a fresh fork into a worker, and serve."""
+    cage = tools.cage
     try:
-        os.setsid()
+        if request["caged"]:
+            os.setsid()
         cage.prctl(cage.PR_SET_PDEATHSIG, signal.SIGKILL)
         null = os.open(os.devnull, os.O_RDONLY)
         high = [os.dup2(fd, 200 + n) for n, fd in enumerate((null, out, err, channel, trace))]
-        for fd, number in zip(high, (0, 1, 2, WIRE, TRACE), strict=True):
+        for fd, number in zip(high, (0, 1, 2, tools.serve.WIRE, tools.serve.TRACE), strict=True):
             os.dup2(fd, number)
-        os.closerange(3, WIRE)
-        os.closerange(TRACE + 1, 4096)
+        os.closerange(3, tools.serve.WIRE)
+        os.closerange(tools.serve.TRACE + 1, 4096)
         here = os.getcwd()
         os.environ.update(HOME=here, TMPDIR=here, PWD=here)
         tempfile.tempdir = here
@@ -209,202 +207,22 @@ def _become(cage: Any, wire: Any, filter_: Any, request: dict[str, Any], channel
             signal.signal(number, signal.SIG_DFL)
         sys.path[:0] = request["packages"]
         sys.argv[:] = ["answer"]
-        sys.meta_path.insert(0, _Without(request["packages"]))
+        sys.meta_path.insert(0, tools.serve.Without(request["packages"]))
         sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stdout = open(1, "w", 1, encoding="utf-8", closefd=False)  # noqa: SIM115
         sys.stderr = open(2, "w", 1, encoding="utf-8", closefd=False)  # noqa: SIM115
         for name in ("stdin", "stdout", "stderr"):
             setattr(sys, f"__{name}__", getattr(sys, name))
         cage.drop_rights()
-        filter_.refuse()
+        tools.filter.refuse()
         cage.limit(request["megabytes"], request["cpu"],
                    request["tasks"] + 128 if request["tasks"] else 0)
-        faulthandler.enable(file=TRACE, all_threads=False)
-        Server(wire, cage).serve()
+        faulthandler.enable(file=tools.serve.TRACE, all_threads=False)
+        tools.serve.Server(tools.wire, cage).serve()
     except BaseException as error:
         with suppress(BaseException):
-            os.write(TRACE, f"worker: {type(error).__name__}: {error}".encode())
+            os.write(tools.serve.TRACE, f"worker: {type(error).__name__}: {error}".encode())
     os._exit(70)
-
-
-class _Without:
-    """An importer that says why our packages are not there."""
-
-    def __init__(self, folders: list[str]) -> None:
-        self.there = {name for name in OWN for folder in folders
-                      if os.path.isdir(os.path.join(folder, name))}
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
-        if name in OWN and name not in self.there:
-            raise ModuleNotFoundError(
-                f"no module named {name!r} here: this exercise is solved without it", name=name)
-
-
-class Server:
-    """Answers the judge's messages, one after the other."""
-
-    def __init__(self, wire: Any, cage: Any) -> None:
-        self.wire, self.cage = wire, cage
-        self.me = os.getpid()
-        self.module = types.ModuleType("answer")
-        self.file = "answer.py"
-        self.noted: list[list[Any]] = []
-        # As they are before any answer is loaded.
-        self.read, self.write, self.pid, self.exit = os.read, os.write, os.getpid, os._exit
-        self.pieces, self.value_of = wire.pieces, wire.value_of
-
-    def serve(self) -> None:
-        """Until the judge closes its end."""
-        while True:
-            head = self._bytes(self.wire.HEAD.size)
-            message = self.value_of(head + self._bytes(self.wire.frame_size(head)))
-            reply = self.load(message) if message["op"] == "load" else self.call(message)
-            if self.pid() != self.me:
-                self.exit(0)  # a child that the answer forked came back here
-            with suppress(BaseException):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            reply["id"] = message["id"]
-            for piece in self._framed(reply):
-                self._send(piece)
-
-    def _bytes(self, count: int) -> bytes:
-        parts = bytearray()
-        while len(parts) < count:
-            part = self.read(WIRE, min(count - len(parts), 1 << 20))
-            if not part:
-                self.exit(0)
-            parts += part
-        return bytes(parts)
-
-    def _send(self, content: Any) -> None:
-        view = memoryview(content)
-        while view:
-            view = view[self.write(WIRE, view):]
-
-    def _framed(self, reply: dict[str, Any]) -> list[Any]:
-        """The reply as bytes; what cannot be sent is told instead."""
-        try:
-            return list(self.pieces(reply))
-        except self.wire.Unsendable as error:
-            reason = str(error)
-        value, rest = reply.pop("value", None), {}
-        try:
-            self.pieces(value)
-            rest = {"unsendable_arguments": reason}
-        except self.wire.Unsendable as error:
-            rest = {"unsendable": str(error)}
-        kept = {k: v for k, v in reply.items() if k not in ("args", "kwargs", "value")}
-        return list(self.pieces({**kept, **rest}))
-
-    def load(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Run an answer's file; which names it defines."""
-        source, self.file = message["source"], message["file"]
-        self._seed(message["seed"])
-        linecache.cache[self.file] = (len(source), None, source.splitlines(True), self.file)
-        sys.modules["answer"] = self.module
-        self.module.__file__ = self.file
-        try:
-            with self._noting(message["seconds"]):
-                code = compile(source, self.file, "exec", dont_inherit=True)
-                exec(code, self.module.__dict__)
-        except BaseException as error:
-            return {"raised": self._raised(error), "warnings": self.noted}
-        names = [[name, callable(value)] for name, value in list(self.module.__dict__.items())
-                 if type(name) is str and not name.startswith("__")]
-        return {"names": names[:MOST_NAMES], "warnings": self.noted}
-
-    def call(self, message: dict[str, Any]) -> dict[str, Any]:
-        """Make one call, and tell what came of it and of its arguments."""
-        args, kwargs = message["args"], message["kwargs"]
-        self._seed(message["seed"])
-        try:
-            function = self._function(message)
-            if not message["drive"]:
-                wrong = self._arity(function, args, kwargs)
-                if wrong is not None:
-                    return {"signature": wrong, "warnings": []}
-            with self._noting(message["seconds"]), self.cage.less_memory(message["megabytes"]):
-                started = time.perf_counter()
-                value = function(*args, **kwargs)
-                took = time.perf_counter() - started
-        except BaseException as error:
-            return {"raised": self._raised(error), "warnings": self.noted}
-        return {"value": value, "took": took, "args": args, "kwargs": kwargs,
-                "warnings": self.noted}
-
-    def _function(self, message: dict[str, Any]) -> Any:
-        if not message["drive"]:
-            return getattr(self.module, message["call"])
-        space: dict[str, Any] = {"np": sys.modules["numpy"], "__name__": "drive"}
-        exec(compile(message["drive"], "<grader: drive>", "exec"), space)
-        drive = space[message["call"]]
-        return lambda *args, **kwargs: drive(self.module, *args, **kwargs)
-
-    @staticmethod
-    def _arity(function: Any, args: list[Any], kwargs: dict[str, Any]) -> str | None:
-        """The function's own parameters, if it cannot be called like this."""
-        try:
-            signature = inspect.signature(function)
-        except BaseException:
-            return None
-        try:
-            signature.bind(*args, **kwargs)
-        except TypeError:
-            bare = [p.replace(annotation=inspect.Parameter.empty)
-                    for p in signature.parameters.values()]
-            return str(inspect.Signature(bare))[:200]
-        return None
-
-    def _noting(self, seconds: float) -> Any:
-        """A context in which warnings are noted, and which says where it is when time is short."""
-        server = self
-
-        class Noting:
-            def __enter__(self) -> None:
-                server.noted = []
-                server.module.__dict__.pop("__warningregistry__", None)
-                warnings.resetwarnings()
-                warnings.simplefilter("default")
-                for kind in (ResourceWarning, PendingDeprecationWarning, ImportWarning):
-                    warnings.simplefilter("ignore", kind)
-                warnings.showwarning = server._note
-                faulthandler.dump_traceback_later(max(0.02, seconds * 0.9), file=TRACE)
-
-            def __exit__(self, *_: Any) -> None:
-                faulthandler.cancel_dump_traceback_later()
-
-        return Noting()
-
-    def _note(self, message: Any, category: Any, filename: str, lineno: int,
-              *_: Any, **__: Any) -> None:
-        if filename == self.file and len(self.noted) < MOST_WARNINGS:
-            self.noted.append([str(category.__name__), str(message)[:200], int(lineno)])
-
-    def _raised(self, error: BaseException) -> dict[str, Any]:
-        """An exception as data: its type, its text, the answer's lines it passed through."""
-        try:
-            text = str(error)[:MOST_SAID]
-        except BaseException:
-            text = "(its text cannot be shown)"
-        lines = []
-        with suppress(BaseException):
-            for frame, line in traceback.walk_tb(error.__traceback__):
-                if frame.f_code.co_filename == self.file:
-                    lines.append(int(line))
-        if isinstance(error, SyntaxError) and error.filename == self.file:
-            lines = [int(error.lineno or 0)]
-            text = str(error.msg)
-        kinds = [str(kind.__name__) for kind in type(error).__mro__]
-        return {"kinds": kinds, "text": text, "lines": lines[-30:],
-                "file_level": not lines or isinstance(error, SyntaxError)}
-
-    @staticmethod
-    def _seed(seed: int) -> None:
-        random.seed(seed)
-        sys.modules["numpy"].random.seed(seed % (1 << 32))
-        if "torch" in sys.modules:
-            sys.modules["torch"].manual_seed(seed)
 
 
 if __name__ == "__main__":
