@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from loom.errors import LoomError
+from loom.errors import LoomError, Problem
 from loom.exercise.answers import Answer
 from loom.exercise.model import Exercise
 from loom.grade.desk import Desk, shown
@@ -97,7 +97,8 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
         Whether everything earned full marks.
 
     Raises:
-        LoomError: a name means nothing, a file is not there.
+        LoomError: a name means nothing, a file is not there; an exercise that
+            cannot be judged, after all others.
     """
     from loom.cli.show import Around, show, total
 
@@ -106,12 +107,18 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
     progress = read_progress(desk.folder)
     notes = list(progress.notes)
     verdicts: list[Verdict] = []
+    problems: list[Problem] = []
     rows = []
     with bench() as ready:
         ready.prepare([e for e in exercises if answers[e.id].started])
         for exercise in exercises:
             answer = answers[exercise.id]
-            verdict = judged(shelf, exercise, answer, ready, everything, seed)
+            try:
+                with screen.busy(f"checking {exercise.id}") if screen else nullcontext():
+                    verdict = judged(shelf, exercise, answer, ready, everything, seed)
+            except LoomError as error:  # of the book's, or of this machine's
+                problems += error.problems
+                continue
             notes += [n for n in remember(desk.folder, verdict) if n not in notes]
             verdicts.append(verdict)
             if screen is None:
@@ -122,7 +129,7 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
                     show(screen, exercise, verdict, around)
                 else:
                     _one_of_many(screen, exercise, verdicts, around)
-    passed = all(v.state == "passed" for v in verdicts)
+    passed = all(v.state == "passed" for v in verdicts) and not problems
     if screen is None:
         import sys
 
@@ -130,6 +137,7 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
                           "earned": sum(v.earned for v in verdicts),
                           "points": sum(v.points for v in verdicts), "exercises": rows}, indent=1))
         print(*notes, sep="\n", end="\n" if notes else "", file=sys.stderr)
+        _refuse(problems)
         return passed
     if len(verdicts) > 1:
         screen.say("")
@@ -137,7 +145,18 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
     if passed:
         _suggest(screen, shelf, desk)
     tell(screen, notes)
+    _refuse(problems)
     return passed
+
+
+def _refuse(problems: Sequence[Problem]) -> None:
+    """Tell, at the end, what kept answers from being judged.
+
+    Raises:
+        LoomError: something did.
+    """
+    if problems:
+        raise LoomError(dict.fromkeys(problems))
 
 
 def tell(screen: Screen, notes: Sequence[str]) -> None:

@@ -6,6 +6,8 @@ import os
 import re
 import sys
 import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from loom.exercise.roles import Named
 
 SIGNS = "✓✗→·●○█▒░─…"  # what a terminal has to be able to show, or gets ASCII
+MOMENT = 0.5  # seconds that nobody has to be told about
 WIDEST = 100  # columns; longer lines are hard to read
 # What stands for a character in plain ASCII; one column each where columns matter.
 PLAIN = str.maketrans({
@@ -65,6 +68,26 @@ class Screen:
             with self.console.capture() as shown:
                 self.console.print(one)
             self.console.file.write(re.sub(r"[ \t]+$", "", shown.get(), flags=re.MULTILINE))
+
+    @contextmanager
+    def busy(self, what: str) -> Iterator[None]:
+        """Say what is being waited for, if it takes longer than a moment."""
+        if not self.styled:
+            yield
+            return
+        import threading
+
+        from rich.text import Text
+
+        status = self.console.status(Text(what, style="dim"))
+        timer = threading.Timer(MOMENT, status.start)
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            status.stop()
 
     def verbatim(self, line: str) -> None:
         """A line as it is, without wrapping."""

@@ -99,7 +99,12 @@ class Watcher:
                     continue  # a file that cannot be read is told once, not for each exercise
                 said.add(str(answer.problem))
             exercise = self.exercises[answer.exercise]
-            verdict = judged(self.shelf, exercise, answer, ready)
+            try:
+                with self.screen.busy(f"checking {exercise.id}"):
+                    verdict = judged(self.shelf, exercise, answer, ready)
+            except LoomError as error:  # of the book's, or of this machine's
+                notes.append(str(error))
+                continue
             show_short(self.screen, exercise, verdict,
                        Around(answer.where(), progress.of(exercise.id).hints))
             notes += [n for n in remember(self.desk.folder, verdict) if n not in notes]

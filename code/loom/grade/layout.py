@@ -87,6 +87,9 @@ def lay_out(desk: Desk, chapter: Chapter, exercises: Sequence[Exercise], named: 
                 continue
             file.insert(name, new, before=[e.id for e in exercises[n + 1:]])
             laid.added.append(name)
+        elif file.names().count(name) > 1:
+            laid.notes.append(f"{answers[name].problem}")
+            continue
         else:
             old = _leaf(given.get(name, {}).get(kind))
             _renew(file, name, mine, old, new, laid)

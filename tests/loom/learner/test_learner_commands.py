@@ -290,3 +290,14 @@ def test_what_is_next_after_full_marks(ready: Any) -> None:
     ready.answer("twice")
     assert "Next: 1.2 Half as much (15 minutes)" in ready.loom("check", "twice").text
     assert "Next:" not in ready.loom("check", "half-of-it").text
+
+
+def test_a_mistake_of_the_book_stops_no_other_check(ready: Any, source: str) -> None:
+    ready.answer("twice")
+    ready.answer("half-of-it")
+    ready.source(source.replace("return x * 2", "return x * y"))
+    said = ready.loom("check")
+    assert said.code == 1 and "✓ half-of-it" in said.text
+    assert "the reference fails" in said.error and "01-first.md:" in said.error
+    data = json.loads(ready.loom("check", "--json").text)
+    assert not data["passed"] and [e["exercise"] for e in data["exercises"]] == ["half-of-it"]

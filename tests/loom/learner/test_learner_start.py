@@ -5,13 +5,24 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shutil
 import stat
+import tempfile
+from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given as given_edits
+from hypothesis import settings
+from hypothesis import strategies as st
 
+from loom.errors import LoomError
 from loom.exercise.answers import read_answers
+from loom.exercise.derive import student_file
+from loom.grade.desk import Desk
+from loom.grade.layout import lay_out, reset
 from loom.grade.shelf import read_shelf
 
 THIRD = '''
@@ -380,3 +391,52 @@ def test_shelf_is_kept_and_made_again_when_it_is_damaged(learner: Any) -> None:
                    .replace("points=2", "points=5"))
     assert read_shelf(learner.root).points["twice"] == 7
     assert len(list((learner.root / "_build" / "exercises" / "shelf").iterdir())) == 3
+
+
+EDITS = st.lists(st.tuples(st.integers(0, 80), st.sampled_from([
+    "x = 1", "    return 2", "# a thought", "", "# %% exercise twice", "# %% exercise half-of-it",
+    "# %% exercise new", "def half(x):", "'''", "\tpass", "\u00fc = 3",
+    "raise NotImplementedError"]),
+    st.booleans()), max_size=8)
+
+
+def test_no_line_of_a_learner_s_is_ever_lost(learner: Any, source: str) -> None:
+    """Whatever was written and however the book changed: each line is in the file or kept."""
+    learner.loom("start")
+    old = read_shelf(learner.root)
+    chapter, before = old.chapter_of(old.one("twice")), old.by_chapter["01-first"]
+    learner.source(with_third(source, first=True).replace("Write `half(x)`.", "Halve it.")
+                   .replace("def twice(x: float)", "def twice(x: float, n: int = 2)"))
+    new = read_shelf(learner.root)
+    after = new.by_chapter["01-first"]
+    given = set(student_file(chapter, before, old.named).split("\n"))
+
+    @settings(max_examples=40, deadline=None)
+    @given_edits(EDITS)
+    def edited(edits: list[tuple[int, str, bool]]) -> None:
+        folder = Path(tempfile.mkdtemp(dir=learner.root))
+        desk = Desk(folder, learner.root)
+        path = lay_out(desk, chapter, before, old.named).path
+        lines = path.read_text(encoding="utf-8").split("\n")
+        for place, text, replace in edits:
+            place %= len(lines)
+            lines[place:place + replace] = [text]
+        path.write_text("\n".join(lines), encoding="utf-8")
+        lay_out(desk, chapter, after, new.named)
+        text = path.read_text(encoding="utf-8")
+        assert_all_there(lines, given, text)
+        with suppress(LoomError):
+            reset(desk, new.one("twice"), new.named)
+        kept = "".join(p.read_text(encoding="utf-8") for p in folder.rglob("kept/*.py"))
+        assert_all_there(lines, given, path.read_text(encoding="utf-8") + "\n" + kept)
+        shutil.rmtree(folder)
+
+    edited()
+
+
+def assert_all_there(lines: list[str], given: set[str], text: str) -> None:
+    """Every line that is not as it was given is in the text, as often as it was written."""
+    mine = Counter(line for line in lines if line.strip() and line not in given
+                   and not line.startswith("# %% exercise"))
+    there = Counter(text.split("\n"))
+    assert not mine - there

@@ -48,9 +48,10 @@ def spawn(learner: Any, *arguments: str, columns: int = 80, **more: str) -> Any:
 def typed(learner: Any, *arguments: str, columns: int = 80, **more: str) -> tuple[str, int]:
     """What a terminal shows of a command, and its exit code."""
     child = spawn(learner, *arguments, columns=columns, **more)
-    text = child.read()
+    text = child.read().replace("\r\n", "\n")
     child.close()
-    return text.replace("\r\n", "\n"), child.exitstatus
+    text = re.sub(r"\x1b\[\?25[lh]|\x1b\[1A", "", text)  # what is shown while one waits is gone
+    return re.sub(r"[^\n]*\r(\x1b\[2K)?", "", text), child.exitstatus
 
 
 def piped(learner: Any, *arguments: str, **more: str) -> subprocess.CompletedProcess[bytes]:
@@ -175,6 +176,17 @@ def test_watch_bears_what_editors_do(ready: Any) -> None:
     child.expect("exercises passed")
     path.write_text("# a note\n" + text, encoding="utf-8")
     child.expect("exercises passed|no exercise has changed")
+    stop(child)
+
+
+def test_a_book_s_mistake_does_not_end_the_watch(ready: Any, source: str) -> None:
+    ready.source(source.replace("return x * 2", "return x * y"))  # the reference fails
+    child = watching(ready, "1")
+    ready.edit("x * x", "x * 3")
+    child.expect("the reference fails")
+    child.expect("exercises passed")
+    ready.answer("half-of-it")
+    child.expect("1 of 1 point")
     stop(child)
 
 
