@@ -82,3 +82,22 @@ def test_identical_is_to_the_last_bit() -> None:
 def test_numbers_of_thousands_of_digits_are_told_by_their_size() -> None:
     assert differences(10 ** 9000, 10 ** 9000) == []
     assert "bits" in differences(10 ** 9000, 1)[0] and "bits" in differences(10 ** 9000, 1.0)[0]
+
+
+@pytest.mark.parametrize(("change", "words"), [
+    (lambda e: e * 2.5, "every value is 2.5 times what is expected"),
+    (lambda e: -e, "every value has the wrong sign"),
+    (lambda e: e + 0.25, "every value is 0.25 more than expected"),
+    (lambda e: e - 3, "every value is 3 less than expected"),
+    (lambda e: e[::-1], "they are the right values in another order"),
+    (lambda e: e * np.nan, "every value is nan"), (lambda e: e * 0, "every value is 0"),
+    (lambda e: e + A([0.1, 0.0, 0.0, 0.0]), None), (lambda e: e ** 2, None)])
+def test_what_wrong_values_have_in_common_is_told(change: Any, words: str | None) -> None:
+    expected = A([1.0, 2.0, -4.0, 8.5])
+    lines = differences(change(expected), expected)
+    assert lines[1:] == ([words] if words else [])
+
+
+def test_no_pattern_is_seen_in_two_values_or_in_one_repeated() -> None:
+    assert len(differences(A([2.0, 4.0]), A([1.0, 2.0]))) == 1
+    assert len(differences(A([2.0, 2.0, 2.0]), A([1.0, 1.0, 1.0]))) == 1

@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from loom.grade.pattern import pattern
 from loom.grade.wire import Tensor
+from loom.grade.words import LONGEST, pair, said, shape, short
 
 TOLERANCE = {"f8": 1e-9, "f4": 1e-5, "f2": 1e-2, "c16": 1e-9, "c8": 1e-5}
 BFLOAT16 = 2e-2
 KINDS = {"b": "bool", "i": "int", "u": "int", "f": "float", "c": "complex", "U": "str",
          "S": "bytes"}
-LONGEST = 60
 
 
 def differences(got: Any, expected: Any, *, rtol: float | None = None,
@@ -59,60 +60,6 @@ def identical(one: Any, other: Any) -> bool:
             identical(a, b) and identical(one[a], other[b])
             for a, b in zip(one, other, strict=True))
     return bool(one == other or (one != one and other != other))
-
-
-def said(value: Any) -> str:
-    """What a value is, in words, without its values."""
-    if isinstance(value, Tensor):
-        return f"a torch tensor {value.torch_dtype} {_shape(value)}"
-    if isinstance(value, np.ndarray):
-        return f"an array {value.dtype} {_shape(value)}"
-    if value is None:
-        return "None"
-    if isinstance(value, np.generic):
-        return f"a numpy {value.dtype}"
-    name = type(value).__name__
-    article = "an" if name[0] in "aeiou" else "a"
-    if isinstance(value, list | tuple | dict | set | frozenset):
-        return f"{article} {name} of {len(value)}"
-    return f"{article} {name}"
-
-
-def short(value: Any, longest: int = LONGEST) -> str:
-    """A value in one short line."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, Tensor) and value.ndim:
-        text = f"tensor({np.array2string(np.asarray(value), separator=', ')})"
-    else:
-        try:
-            text = repr(np.asarray(value)) if isinstance(value, np.ndarray) else repr(value)
-        except ValueError:  # a whole number of thousands of digits
-            text = f"an int of {value.bit_length():,} bits" if isinstance(value, int) \
-                else said(value)
-    text = " ".join(text.split())
-    return text if len(text) <= longest else text[:longest - 1] + "…"
-
-
-def number(value: Any) -> str:
-    """A number to six digits."""
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, float):
-        return f"{value:,.6g}" if 1e-4 <= abs(value) < 1e6 else f"{value:.6g}"
-    return short(value)
-
-
-def pair(got: Any, expected: Any) -> str:
-    """Two numbers with as many digits as tell them apart."""
-    one, other = number(got), number(expected)
-    if one == other:
-        one, other = short(got), short(expected)
-    return f"got {one}, expected {other}"
-
-
-def _shape(value: Any) -> str:
-    return str(tuple(value.shape))
 
 
 def _torch(value: Any) -> bool:
@@ -204,8 +151,8 @@ def _arrays(got: Any, expected: Any, rtol: float | None, atol: float | None, dty
         return [f"{at}got {said(got)}, expected {said(expected)}{_hint(got, expected)}"]
     if got.shape != expected.shape:
         why = ": transposed?" if got.shape == expected.shape[::-1] and got.ndim > 1 else ""
-        return [f"{at}shape {_shape(got)}, expected {_shape(expected)}{why}"]
-    fine = f"{at}shape {_shape(got)} ✓  "
+        return [f"{at}shape {shape(got)}, expected {shape(expected)}{why}"]
+    fine = f"{at}shape {shape(got)} ✓  "
     mine, theirs = _dtype(got), _dtype(expected)
     kinds = got.dtype.kind, expected.dtype.kind
     if kinds[0] in "US" and kinds[0] == kinds[1]:
@@ -222,7 +169,8 @@ def _arrays(got: Any, expected: Any, rtol: float | None, atol: float | None, dty
     count = f"{len(wrong):,} of {got.size:,} values differ" if got.size > 1 \
         else "the value differs"
     values = pair(np.asarray(got)[first], np.asarray(expected)[first])
-    return [f"{fine}{count}; first at {list(first)}: {values}"]
+    common = pattern(np.asarray(got), np.asarray(expected))
+    return [f"{fine}{count}; first at {list(first)}: {values}", *([common] if common else [])]
 
 
 def _dtype(value: Any) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 
 from loom.grade.cases import Call, Case
-from loom.grade.compare import number, short
 from loom.grade.hand import Reply
 from loom.grade.wire import Tensor
+from loom.grade.words import number, short
 
 WIDEST = 200
 MOST_LINES = 11  # with the case's `why`, twelve
@@ -187,8 +187,8 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
         return "it calls itself without end: is there a case in which it stops?"
     if "ModuleNotFoundError" in kinds:
         return "use only Python's own modules, numpy, and what the exercise names"
-    if "PermissionError" in kinds or "OSError" in kinds[:1]:
-        return "answers have no network, and see no files but an empty folder"
+    if "OSError" in kinds:
+        return "answers have no network, and see no files but those that they write themselves"
     if "NameError" in kinds:
         return "is it spelled as where it is defined? Imports belong to the file's head or here"
     if not own and called_by and kinds[0] in ("AttributeError", "TypeError"):
