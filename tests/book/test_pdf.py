@@ -144,7 +144,8 @@ def test_no_reference_is_left_open(pdf: Pdf) -> None:
 
 def test_figures_tables_and_equations_carry_the_numbers_of_the_html(
         pdf: Pdf, numbers: Any) -> None:
-    shapes = {"figure": "Figure {}", "table": "Table {}", "displaymath": "({})"}
+    shapes = {"figure": "Figure {}", "table": "Table {}", "displaymath": "({})",
+              "exercise": "Exercise {}", "question": "{}"}
     found = 0
     for kinds in numbers.toc_fignumbers.values():
         for kind, items in kinds.items():
