@@ -23,8 +23,11 @@
 
   // What follows reads and compares answers as `loom quiz` does (loom/quiz/marking.py).
 
-  // Neither case nor spaces matter, nor a space beside a bracket, a comma, a colon.
-  const typed = (text) => text.trim().split("\n")
+  // Neither case nor spaces matter, nor a space beside a bracket, a comma, a colon;
+  // 7.0, 7. and 7 are one number, as are 0.5 and .5.
+  const typed = (text) => text
+    .replace(/(^|[^\w.])(?:(\d+)\.0*(?![\w.])|(?=\.\d))/g, (_, before, whole) => before + (whole || "0"))
+    .trim().split("\n")
     .map((line) => line.toLowerCase().trim().replace(/\s+/g, " "))
     .filter(Boolean)
     .map((line) => line.replace(/\s*([[\](){},:])\s*/g, "$1"))

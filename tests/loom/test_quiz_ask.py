@@ -127,6 +127,14 @@ def test_spaces_that_mean_nothing_do_not_matter() -> None:
     assert typed("1 2") != typed("12")
 
 
+def test_zeros_that_mean_nothing_do_not_matter() -> None:
+    assert typed("0.0 1.") == typed("0 1") and typed("[ 0. nan]") == typed("[0 nan]")
+    assert typed(".5, -.25") == typed("0.5,-0.25") and typed("7.00") == typed("7")
+    for one, other in (("0.nan", "0 nan"), ("1.5", "15"), ("v1.0", "v1"), ("1.0.0", "1"),
+                       ("10", "1.0"), ("0.50", "05")):
+        assert typed(one) != typed(other)
+
+
 def test_myst_reads_well_in_a_terminal() -> None:
     titles = {"sec-softmax": "Scores before probabilities"}
     shown = to_lines(
@@ -139,6 +147,9 @@ def test_myst_reads_well_in_a_terminal() -> None:
         "a | b", "1 | 2"]
     assert readable(r"\sqrt{n}, 2^{e-m}, \tfrac12, 10{,}000, \theta_t") == \
         "√n, 2^(e-m), 1/2, 10,000, θ_t"
+    assert readable(r"\bar y_i, \hat{x}, X^{\top}") == "y\u0304_i, x\u0302, X^⊤"
+    assert to_lines(r"$\bar y \le \infty$ and so on", {}, 20, plain=True) == [
+        "y_bar <= inf and so", "on"]
 
 
 def test_myst_as_html_escapes_what_html_would_read() -> None:

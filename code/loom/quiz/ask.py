@@ -17,7 +17,7 @@ from loom.quiz.models import (
     TextQuestion,
     TraceQuestion,
 )
-from loom.quiz.text import ASCII, inline, markdown, to_lines
+from loom.quiz.text import inline, markdown, to_lines
 
 TRIES = 5  # times that something which is no answer is asked for again
 
@@ -104,9 +104,7 @@ def _put(show: Shows, text: str, titles: Mapping[str, str], lead: str = "",
          indent: int = 0) -> None:
     """A MyST text; ``lead`` stands before its first line."""
     margin = indent + len(lead)
-    for n, line in enumerate(to_lines(text, titles, show.width - margin)):
-        if show.ascii:
-            line = line.translate(ASCII)
+    for n, line in enumerate(to_lines(text, titles, show.width - margin, show.ascii)):
         show.text((lead + line) if n == 0 else line, indent=indent if n == 0 else margin)
 
 

@@ -35,8 +35,15 @@ def typed(text: str) -> str:
     """A typed text or output as comparing takes it.
 
     Neither case nor the number of spaces matters, nor a space beside a bracket,
-    a comma or a colon: NumPy prints ``[ 0. nan]`` and means ``[0. nan]``.
+    a comma or a colon: NumPy prints ``[ 0. nan]`` and means ``[0. nan]``. And
+    ``7.0``, ``7.`` and ``7`` are one number, as are ``0.5`` and ``.5``.
     """
+    return few_spaces(re.sub(r"(^|[^\w.])(?:(\d+)\.0*(?![\w.])|(?=\.\d))",
+                          lambda match: match[1] + (match[2] or "0"), text, flags=re.ASCII))
+
+
+def few_spaces(text: str) -> str:
+    """The same, with numbers as they are."""
     lines = [same_text(line) for line in text.strip().split("\n")]
     return "\n".join(re.sub(r"\s*([\[\](){},:])\s*", r"\1", line) for line in lines if line)
 

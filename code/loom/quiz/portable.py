@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from loom.quiz.checks import same_output, typed
+from loom.quiz.checks import few_spaces, same_output, typed
 from loom.quiz.models import (
     Choice,
     NumberQuestion,
@@ -131,10 +131,10 @@ def _options(question: Choice, titles: Mapping[str, str]) -> tuple[Answer, ...]:
 
 
 def _spellings(text: str) -> list[str]:
-    """A text in one line with the spaces as they are, with single ones, with the fewest."""
+    """A text in one line with its spaces, with single ones, the fewest, and short numbers."""
     line = " ".join(one.strip() for one in same_output(text).split("\n"))
     return list(dict.fromkeys([line, " ".join(line.split()),
-                               typed(text).replace("\n", " ")]))
+                               *(short(text).replace("\n", " ") for short in (few_spaces, typed))]))
 
 
 def _number(value: float) -> str:

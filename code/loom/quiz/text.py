@@ -22,13 +22,15 @@ SIGNS = {
     "sim": "~", "quad": "  ", "alpha": "α", "beta": "β", "gamma": "γ", "delta": "δ",
     "epsilon": "ε", "varepsilon": "ε", "eta": "η", "theta": "θ", "lambda": "λ", "mu": "μ",
     "pi": "π", "rho": "ρ", "sigma": "σ", "tau": "τ", "phi": "φ", "omega": "ω", "Delta": "Δ",
-    "Sigma": "Σ", "Pi": "Π",
+    "Sigma": "Σ", "Pi": "Π", "lVert": "‖", "rVert": "‖",
 }
+ACCENTS = {"bar": "\u0304", "hat": "\u0302"}  # they follow their letter
 # The same for a terminal that has nothing but ASCII.
 ASCII = str.maketrans({sign: name for name, sign in SIGNS.items() if not sign.isascii()} | {
     "·": "*", "×": "x", "≈": "~", "≤": "<=", "≥": ">=", "≠": "!=", "…": "...", "⋯": "...",
     "∞": "inf", "±": "+/-", "→": "->", "↦": "->", "⊤": "T", "≪": "<<", "≫": ">>", "√": "sqrt",
-    "∈": " in "})
+    "∈": " in ", "ε": "epsilon", "‖": "||",
+    **{sign: f"_{name}" for name, sign in ACCENTS.items()}})
 
 
 @lru_cache(maxsize=1)
@@ -120,13 +122,15 @@ def directives(text: str) -> list[tuple[int, str]]:
             and (token.info.strip().startswith("{") or token.type == "colon_fence")]
 
 
-def to_lines(text: str, titles: Mapping[str, str], width: int = 76) -> list[str]:
+def to_lines(text: str, titles: Mapping[str, str], width: int = 76,
+             plain: bool = False) -> list[str]:
     """The text as lines for a terminal: wrapped paragraphs, code as it is.
 
     Args:
         text: MyST.
         titles: the titles of the book's labeled sections.
         width: columns of a line of a paragraph.
+        plain: signs in ASCII, which may be longer.
     """
     import textwrap
 
@@ -166,7 +170,8 @@ def to_lines(text: str, titles: Mapping[str, str], width: int = 76) -> list[str]
         elif token.type in ("fence", "code_block", "colon_fence"):
             put(["    " + line for line in token.content.rstrip("\n").split("\n")])
         elif token.type.startswith("math_block"):
-            put(["    " + readable(token.content.strip())])
+            formula = readable(token.content.strip())
+            put(["    " + (formula.translate(ASCII) if plain else formula)])
         elif token.type == "tr_open":
             row = []
         elif token.type == "tr_close":
@@ -176,6 +181,7 @@ def to_lines(text: str, titles: Mapping[str, str], width: int = 76) -> list[str]
             tight = bool(token.hidden)
         elif token.type == "inline":
             words = inline(token.children or (), titles)
+            words = words.translate(ASCII) if plain else words
             if row is not None:
                 row.append(words)
             else:
@@ -220,6 +226,8 @@ def readable(tex: str) -> str:
     shown = re.sub(r"\\[td]?frac\s?(\w)(\w)", r"\1/\2", shown)
     shown = re.sub(r"\\[td]?frac\{([^{}]*)\}\{([^{}]*)\}", _fraction, shown)
     shown = re.sub(r"\\sqrt\{([^{}]*)\}", lambda match: f"√{_whole(match[1])}", shown)
+    shown = re.sub(r"\\(bar|hat)\s?(?:\{(\w)\}|(\w))",
+                   lambda match: (match[2] or match[3]) + ACCENTS[match[1]], shown)
     shown = re.sub(r"\\([A-Za-z]+)", lambda match: SIGNS.get(
         match[1], match[1] if match[1] in ("ln", "log", "exp", "max", "min", "tanh", "sin", "cos")
         else match[0]), shown)
@@ -237,4 +245,4 @@ def _fraction(match: re.Match[str]) -> str:
 def _whole(tex: str) -> str:
     """A part of a formula that stands together: ``n``, ``-7``, ``(e - 7)``."""
     tex = tex.strip()
-    return tex if re.fullmatch(r"-?[\w.]+|-?\\?[A-Za-z]+", tex) else f"({tex})"
+    return tex if re.fullmatch(r"-?[\w.]+|-?\\?[A-Za-z]+|.", tex) else f"({tex})"
