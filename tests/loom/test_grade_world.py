@@ -182,6 +182,8 @@ def test_memory_disk_and_open_files_are_limited(warm: Warm) -> None:
     _, verdict = run(warm, "n = 0\nwhile True:\n    n += 1\n    open(f'{n}', 'wb')"
                            ".write(bytes(8 << 20))", seconds=20)
     assert "OSError" in said(verdict) or "files" in said(verdict)
+    _, verdict = run(warm, "for n in range(20000): open(f'{n}', 'w').close()")
+    assert not warm.caged or "OSError" in said(verdict)
     _, verdict = run(warm, "return [open('a', 'w') for _ in range(5000)]")
     assert "OSError" in said(verdict)
 

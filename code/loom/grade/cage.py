@@ -32,7 +32,7 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/
           "/gnu/store", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 WRITABLE, FOLDER = ("/tmp", "/dev/shm"), "/tmp/answer"
 DEVICES = ("null", "zero", "full", "random", "urandom")
-DISK = 64 << 20  # bytes an answer may write
+DISK, FILES = 64 << 20, 4096  # bytes and files an answer may write
 SLACK = 128  # MiB for messages on their way
 LINUX = sys.platform == "linux"
 _known = 1 << 30  # bytes
@@ -103,7 +103,8 @@ def build_root(where: str, seen: Sequence[str]) -> str:
     for folder in ("/proc", "/tmp", "/dev/shm"):
         os.makedirs(where + folder)
     for folder in WRITABLE:  # before anything that may stand below them
-        mount("tmpfs", where + folder, "tmpfs", MS_NOSUID | MS_NODEV, f"mode=700,size={DISK}")
+        mount("tmpfs", where + folder, "tmpfs", MS_NOSUID | MS_NODEV,
+              f"mode=700,size={DISK},nr_inodes={FILES}")
     for path in sorted({*filter(os.path.lexists, SYSTEM), *seen}):
         _show(path, where)
     for name in DEVICES:
@@ -261,3 +262,50 @@ def end_strays(known: Sequence[int] = ()) -> None:
         for child in strays:
             with suppress(OSError):
                 os.waitpid(child, 0)
+
+
+def remove(folder: str) -> None:
+    """Delete a folder, however deep it is and whatever its modes.
+
+    ``shutil.rmtree`` recurses, and gives up a thousand folders down. Here one
+    folder is open at a time, and ``..`` leads back. What cannot be deleted stays.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    try:
+        here = os.open(folder, flags)
+    except OSError:
+        return
+    above: list[tuple[str, list[str]]] = []  # the way here, and what is left on it
+    left = os.listdir(here)
+    try:
+        while True:
+            if left:
+                name = left.pop()
+                with suppress(OSError):
+                    os.unlink(name, dir_fd=here)
+                    continue
+                with suppress(OSError):
+                    os.rmdir(name, dir_fd=here)
+                    continue
+                with suppress(OSError):
+                    os.chmod(name, 0o700, dir_fd=here)
+                    inner = os.open(name, flags, dir_fd=here)
+                    os.close(here)
+                    here = inner
+                    above.append((name, left))
+                    left = os.listdir(here)
+            elif above:
+                outer = os.open("..", flags, dir_fd=here)
+                os.close(here)
+                here = outer
+                name, left = above.pop()
+                with suppress(OSError):
+                    os.rmdir(name, dir_fd=here)
+            else:
+                break
+    except OSError:
+        pass
+    finally:
+        os.close(here)
+    with suppress(OSError):
+        os.rmdir(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import selectors
 import socket
 import time
@@ -19,6 +20,7 @@ MOST_OUTPUT = 64 << 10  # bytes of what an answer prints that are kept
 MOST_TRACE = 32 << 10
 PART = 1 << 18
 SLACK = 64 << 20  # bytes for replies on their way
+SETUP = 60.0  # seconds in which a worker may come to life
 PULSE = 0.03  # seconds between two looks at what a worker takes
 OURS = re.compile(r'^ *File "<grader.*\n', re.M)  # frames of ours, in what an answer prints
 FRAME = re.compile(r'File "(.*)", line (\d+) in ')
@@ -100,6 +102,8 @@ class Hand:
                               "megabytes": megabytes})
         if not self.alive:
             return Reply(None, "closed")
+        if self._number == 1:
+            self._await()
         started, printed = time.monotonic(), self._printed
         self._traced.clear()
         if self._incoming:
@@ -164,6 +168,16 @@ class Hand:
         self._channel.close()
         for fd in self._fds:
             os.close(fd)
+
+    def _await(self) -> None:
+        """Wait until the worker is there: a busy machine's delays are not the answer's."""
+        until = time.monotonic() + SETUP
+        while b"\n" not in self._told and time.monotonic() < until:
+            heard, _, _ = select.select([self._status], [], [], 0.5)
+            if heard and not self._drain(self._status):
+                break  # it is gone
+        if self._told.startswith(b'{"ready"'):
+            del self._told[:self._told.index(b"\n") + 1]
 
     def _hear(self) -> bool:
         """Read from the channel; False at its end."""

@@ -104,7 +104,8 @@ def _file(path: Path) -> str:
 
 
 def _told(problem: Problem) -> list[str]:
-    return [line for line in str(problem).split("\n") if line.strip()]
+    shown = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in str(problem))
+    return [line[:messages.WIDEST] for line in shown.split("\n") if line.strip()]
 
 
 def _untouched(exercise: Exercise, answer: Answer | str) -> bool:

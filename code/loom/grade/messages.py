@@ -170,7 +170,7 @@ def raised(error: Mapping[str, Any], text: Text, called_by: str = "") -> list[st
 def kinds_of(error: Mapping[str, Any]) -> list[str]:
     kinds = error.get("kinds")
     if isinstance(kinds, list) and kinds and all(isinstance(kind, str) for kind in kinds):
-        return [plain(kind, 60) for kind in kinds]
+        return [plain(kind, 60) for kind in kinds[:40]]
     return ["an exception"]
 
 
@@ -207,7 +207,7 @@ def warned(notes: Any, text: Text) -> list[str]:
 
 def missing(name: str, defined: Sequence[str]) -> list[str]:
     """An answer without a name that it should define."""
-    own = [plain(one, 40) for one in defined if not one.startswith("_")]
+    own = [plain(one, 40) for one in defined[:200] if not one.startswith("_")]
     return [f"it defines no `{name}`", f"→ {_near(name, own)}"]
 
 

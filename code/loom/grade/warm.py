@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loom.errors import fail
-from loom.grade.cage import tasks_of_user
+from loom.grade.cage import remove, tasks_of_user
 from loom.grade.hand import Hand
 from loom.grade.watch import outside
 
@@ -145,7 +144,7 @@ class Warm:
                 self._process.wait()
             self._process = None
             self._errors.close()
-        shutil.rmtree(self._where, ignore_errors=True)
+        remove(self._where)
 
     def worker(self, packages: Sequence[Path] = (), *, megabytes: int = 512,
                seconds: int = 60) -> Hand:

@@ -16,7 +16,6 @@ import importlib
 import importlib.util
 import json
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -82,7 +81,7 @@ def main() -> None:
             _say(control.fileno(), {"ended": True})
     for process in list(known):
         _end(cage, known, process, "")
-    shutil.rmtree(setup["where"], ignore_errors=True)
+    cage.remove(setup["where"])
     os._exit(0)
 
 
@@ -138,7 +137,7 @@ def _end(cage: Any, known: list[int], process: int, folder: str) -> None:
             os.waitpid(process, 0)
     cage.end_strays(known)
     if folder:
-        shutil.rmtree(folder, ignore_errors=True)
+        cage.remove(folder)
 
 
 def _supervise(tools: Any, request: dict[str, Any], fds: list[int],
@@ -173,6 +172,7 @@ def _supervise(tools: Any, request: dict[str, Any], fds: list[int],
         for fd in (channel, out, err, trace):
             os.close(fd)
         cage.prctl(cage.PR_SET_DUMPABLE, 0)
+        _say(status, {"ready": True})
         ended, code = os.wait()
         while ended != worker:
             ended, code = os.wait()
@@ -193,6 +193,8 @@ def _become(tools: Any, request: dict[str, Any], channel: int, out: int,
     try:
         if request["caged"]:
             os.setsid()
+        else:  # other workers of this user are not to read this one's memory
+            cage.prctl(cage.PR_SET_DUMPABLE, 0)
         cage.prctl(cage.PR_SET_PDEATHSIG, signal.SIGKILL)
         null = os.open(os.devnull, os.O_RDONLY)
         high = [os.dup2(fd, 200 + n) for n, fd in enumerate((null, out, err, channel, trace))]
