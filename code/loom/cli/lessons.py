@@ -9,9 +9,9 @@ from loom.errors import fail
 from loom.exercise.derive import time_text
 from loom.exercise.model import Exercise
 from loom.grade.desk import Desk, find_desk, make_desk, require_desk, shown
-from loom.grade.layout import Laid, lay_out
+from loom.grade.layout import KEPT, Laid, lay_out
 from loom.grade.layout import reset as put_back
-from loom.grade.progress import Progress, change_progress, read_progress
+from loom.grade.progress import HOME, Progress, change_progress, read_progress
 from loom.grade.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -62,6 +62,9 @@ def _laid(screen: Screen, laid: Laid, exercises: Sequence[Exercise]) -> None:
                 screen.text(f"✓ {where}  {what}: {', '.join(found)}", "green")
     elif not laid.notes:
         screen.text(f"· {where}  nothing to add, your work is as it was", "dim")
+    if laid.added or laid.renewed:
+        screen.text("  If it is open in an editor, load it again there; a copy of how it was is "
+                    f"in {shown(laid.path.parent / HOME / KEPT)}", "dim", hang=2)
     for note in laid.notes:
         screen.text(f"! {where}  {note}", "yellow", hang=2)
 

@@ -193,5 +193,5 @@ def select(exercises: tuple[Exercise, ...], text: str) -> Exercise:
         raise fail(f"no exercise {wanted}", f"chapter {number[1]} has {count or 'no'} "
                    f"exercise{'s' * (count != 1)}; `loom list` shows them all")
     remedy = nearest(wanted, [e.id for e in exercises])
-    raise fail(f"no exercise `{text}`", f"{remedy}; `loom list` shows them all"
+    raise fail(f"no exercise `{text}`", f"{remedy} `loom list` shows them all"
                if remedy.endswith("?") else "`loom list` shows them all")

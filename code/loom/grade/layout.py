@@ -101,8 +101,20 @@ def lay_out(desk: Desk, chapter: Chapter, exercises: Sequence[Exercise], named: 
     files: dict[Path, str | bytes] = {_given_file(desk): _json(given)}
     if laid.added or laid.renewed:
         files[path] = file.content()
+        files[_unused(desk, path.stem, path.suffix)] = path.read_bytes()
     write_all(files)
     return laid
+
+
+def _unused(desk: Desk, name: str, suffix: str) -> Path:
+    """A path for a copy of what is about to be replaced."""
+    stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    copy = desk.folder / HOME / KEPT / f"{name}-{stamp}{suffix}"
+    count = 1
+    while copy.exists():
+        count += 1
+        copy = copy.with_name(f"{name}-{stamp}-{count}{suffix}")
+    return copy
 
 
 def _renew(file: TextFile | NotebookFile, name: str, mine: Leaf, old: Leaf | None, new: Leaf,
@@ -153,12 +165,7 @@ def reset(desk: Desk, exercise: Exercise, named: Named) -> tuple[Path, Path | No
     if mine is None:
         file.insert(exercise.id, new, before=[])
     else:
-        stamp = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        copy = desk.folder / HOME / KEPT / f"{exercise.id}-{stamp}.py"
-        count = 1
-        while copy.exists():
-            count += 1
-            copy = copy.with_name(f"{exercise.id}-{stamp}-{count}.py")
+        copy = _unused(desk, exercise.id, ".py")
         changes[copy] = file.whole(exercise.id)
         file.replace(exercise.id, new)
     changes[path] = file.content()

@@ -135,6 +135,8 @@ def test_a_new_exercise_is_added(learner: Any, source: str, first: bool, end: st
     for line in text.split(end):  # an exercise's number may change, its text never
         assert line.startswith("# %% exercise") or line in new
     assert "has changed" not in said.text
+    (copy,) = (learner.folder / ".loom" / "kept").iterdir()
+    assert copy.read_bytes().decode() == text and "load it again" in said.text
     again = learner.loom("start")
     assert "nothing to add" in again.text
     assert learner.file.read_bytes().decode() == new
@@ -427,7 +429,7 @@ def test_no_line_of_a_learner_s_is_ever_lost(learner: Any, source: str) -> None:
         assert_all_there(lines, given, text)
         with suppress(LoomError):
             reset(desk, new.one("twice"), new.named)
-        kept = "".join(p.read_text(encoding="utf-8") for p in folder.rglob("kept/*.py"))
+        kept = "".join(p.read_text(encoding="utf-8") for p in folder.rglob("kept/twice-*.py"))
         assert_all_there(lines, given, path.read_text(encoding="utf-8") + "\n" + kept)
         shutil.rmtree(folder)
 
