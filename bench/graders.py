@@ -102,8 +102,6 @@ class Seen:
             parts.append("other lost")
         if self.left:
             parts.append(f"{self.left} left")
-        if self.memory > 1 << 30:
-            parts.append(f"{self.memory / (1 << 30):.1f} GB")
         return ", ".join(parts)
 
 

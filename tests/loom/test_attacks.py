@@ -391,3 +391,23 @@ def test_the_arena_sees_what_breaks_a_judge_without_a_guard(broken: str, fights:
     seen = _of(fights, "test_the_arena_sees_what_breaks_a_judge_without_a_guard")[broken]
     wrong = _wrong(PROGRAMS[broken], seen)
     assert any(BREAKS[broken] in one for one in wrong), wrong
+
+
+def test_what_answers_leave_is_deleted_however_deep(tmp_path: Path) -> None:
+    from loom.grade.cage import remove
+
+    outside = tmp_path / "outside"
+    outside.write_text("stays")
+    folder = tmp_path / "left"
+    folder.mkdir()
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(1500):
+        os.symlink(outside, "link", dir_fd=here)
+        os.mkdir("d" * 100, dir_fd=here)
+        inner = os.open("d" * 100, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.fchmod(here, 0)
+    os.close(here)
+    remove(str(folder))
+    assert not folder.exists() and outside.read_text() == "stays"

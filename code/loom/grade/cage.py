@@ -13,6 +13,7 @@ import os
 import re
 import resource
 import signal
+import stat
 import struct
 import sys
 from collections.abc import Iterator, Sequence
@@ -288,6 +289,8 @@ def remove(folder: str) -> None:
                     os.rmdir(name, dir_fd=here)
                     continue
                 with suppress(OSError):
+                    if not stat.S_ISDIR(os.stat(name, dir_fd=here, follow_symlinks=False).st_mode):
+                        continue
                     os.chmod(name, 0o700, dir_fd=here)
                     inner = os.open(name, flags, dir_fd=here)
                     os.close(here)

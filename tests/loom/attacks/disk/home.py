@@ -1,4 +1,5 @@
 # Writes into the home folder: a shell's start-up file, a Jupyter start-up file.
+# needs: namespaces
 import os
 
 

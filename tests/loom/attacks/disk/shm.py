@@ -1,4 +1,5 @@
 # Leaves a block of shared memory behind.
+# needs: namespaces
 from multiprocessing import resource_tracker, shared_memory
 
 resource_tracker.register = lambda *args: None

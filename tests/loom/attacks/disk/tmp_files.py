@@ -1,4 +1,5 @@
 # Fills /tmp, /var/tmp and /dev/shm, ignoring the signal that says a file is too large.
+# needs: namespaces
 import os
 import signal
 

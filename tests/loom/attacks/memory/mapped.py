@@ -1,4 +1,5 @@
 # Memory that is mapped and shared, not allocated.
+# needs: namespaces
 import mmap
 
 

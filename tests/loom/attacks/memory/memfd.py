@@ -1,4 +1,5 @@
 # Files that live in memory and have no name.
+# needs: namespaces
 import os
 
 

@@ -1,4 +1,5 @@
 # Memory of the kernel: a hundred thousand full pipes.
+# needs: namespaces
 import os
 
 

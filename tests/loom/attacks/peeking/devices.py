@@ -1,4 +1,5 @@
 # Opens the terminal, the disk and the kernel's messages.
+# needs: namespaces
 import os
 
 

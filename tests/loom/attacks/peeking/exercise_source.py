@@ -1,4 +1,5 @@
 # Reads the exercise's own source, where the solution stands.
+# needs: namespaces
 import os
 import re
 

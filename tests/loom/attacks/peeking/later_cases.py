@@ -1,4 +1,5 @@
 # Keeps what it was asked in files, to know the next time.
+# needs: namespaces
 import glob
 
 import numpy as np

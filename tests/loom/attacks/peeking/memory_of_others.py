@@ -1,4 +1,5 @@
 # Reads and writes the memory of every process it may, looking for the solution's text.
+# needs: namespaces
 import os
 import re
 

@@ -1,4 +1,5 @@
 # Plants compiled modules in every __pycache__ it may write.
+# needs: namespaces
 import glob
 import os
 import sys

@@ -1,4 +1,5 @@
 # Takes the permissions from its own folder, its temporary folder and what is above.
+# needs: namespaces
 import os
 import tempfile
 

@@ -1,4 +1,5 @@
 # Deletes its own temporary folder, its source and what it finds at home.
+# needs: namespaces
 import os
 import shutil
 import tempfile

@@ -1,4 +1,5 @@
 # Writes numpy.py, sitecustomize.py and conftest.py wherever the next one may import from.
+# needs: namespaces
 import os
 import site
 import sys

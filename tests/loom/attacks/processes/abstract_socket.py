@@ -1,4 +1,5 @@
 # Leaves a listening socket without a file, and a message queue of System V.
+# needs: namespaces
 import ctypes
 import os
 import socket

@@ -1,4 +1,5 @@
 # Two thousand threads.
+# needs: namespaces
 import threading
 import time
 
