@@ -265,7 +265,7 @@ def test_arguments_that_should_change_are_compared(check: Any) -> None:
 
 def test_time_is_measured_against_the_reference(check: Any) -> None:
     solution = "import numpy as np\ndef total(x): return float(x.sum())\n"
-    cases = 'case("a million", lambda r: [np.ones(1000000)], times=20, why="w")'
+    cases = 'case("a million", lambda r: [np.ones(3000000)], times=20, why="w")'
     verdict = check("def total(x): return float(sum(x))", solution, cases)
     assert "right, but too slow" in text(verdict) or "stopped after" in text(verdict)
     assert check("def total(x): return float(x.sum())", solution, cases).state == "passed"
