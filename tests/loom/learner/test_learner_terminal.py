@@ -8,10 +8,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import pexpect
+import psutil
 import pytest
 
 from loom.cli.screen import Screen, to_ascii
@@ -201,15 +201,13 @@ def test_watch_of_one_exercise_checks_it_at_once(ready: Any) -> None:
 
 def test_watch_ends_on_a_request_to_terminate_and_leaves_no_process(ready: Any) -> None:
     child = watching(ready)
-    children = subprocess.run(["pgrep", "-P", str(child.pid)], capture_output=True, text=True,
-                              check=False).stdout.split()
+    children = psutil.Process(child.pid).children()
     assert children  # the warm processes
     child.kill(signal.SIGTERM)
     child.expect("Stopped watching")
     child.expect(pexpect.EOF)
     child.close()
-    time.sleep(0.2)
-    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+    assert not psutil.wait_procs(children, timeout=5)[1]
 
 
 def test_watch_and_check_at_once_lose_nothing(ready: Any) -> None:
