@@ -30,7 +30,8 @@ AT_RECURSIVE, AT_FDCWD = 0x8000, -100
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store",
-          "/gnu/store", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
+          "/gnu/store", "/home/linuxbrew/.linuxbrew", "/etc/ld.so.cache",
+          "/etc/alternatives", "/etc/localtime")
 WRITABLE, FOLDER = ("/tmp", "/dev/shm"), "/tmp/answer"
 DEVICES = ("null", "zero", "full", "random", "urandom")
 DISK, FILES = 64 << 20, 4096  # bytes and files an answer may write

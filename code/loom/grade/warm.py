@@ -77,8 +77,9 @@ class Warm:
         self._where = tempfile.mkdtemp(prefix="loom-grade-")
         ours, theirs = socket.socketpair()
         sites = site_folders(self.libraries)
-        seen = [sys.base_prefix, *sites]
-        seen = sorted({*seen, *map(os.path.realpath, seen)})
+        shared = os.environ.get("LD_LIBRARY_PATH", "").split(":")
+        seen = [sys.base_prefix, *sites, *filter(os.path.isdir, shared)]
+        seen = sorted({*map(os.path.abspath, seen), *map(os.path.realpath, seen)} - {"/"})
         setup = {"sites": sites, "libraries": sorted(self.libraries), "where": self._where,
                  "seen": seen, "cage": self.namespaces,
                  "tasks": tasks_of_user() if self.sandbox is not None else 0}
