@@ -33,7 +33,8 @@ from loom.grade.submissions import File, Submission
 
 START = 180.0  # seconds that a grader may take to say its first word on a busy machine
 TRIES = 2  # of an exercise, before its answer is given up as one that ends the judge
-JUDGING = ("bench", "cage", "cases", "compare", "grader", "hand", "judge", "messages", "wire", "worker")
+JUDGING = ("bench", "cage", "cases", "compare", "grader", "hand", "judge", "messages", "wire",
+           "worker")
 MOST_REPLY = 64 << 20  # bytes of one verdict
 
 
