@@ -485,7 +485,7 @@ def test_one_exercise_can_be_chosen(grade: Grade, folder: Path, book: Book) -> N
     assert grade(exercises=("1.1",))["ann"]["total"] == "0"
     assert grade(exercises=("1",))["ann"]["total"] == "2"
     with pytest.raises(LoomError, match="no exercise"):
-        choose_exercises(book, ["centre"])
+        choose_exercises(book, ["centered"])
     with pytest.raises(LoomError, match="no such file"):
         choose_exercises(book, ["there/is/none.md"])
 
