@@ -366,7 +366,7 @@ started = time.perf_counter()
 from pathlib import Path
 from loom.exercise.answers import read_answers
 from loom.grade.judge import judge
-from loom.grade.shelf import read_shelf
+from loom.desk.shelf import read_shelf
 from loom.grade.warm import Warm
 def once(warm):
     exercise = read_shelf(Path.cwd()).one("softmax")

@@ -405,7 +405,7 @@ def test_the_arena_sees_what_breaks_a_judge_without_a_guard(broken: str, fights:
 
 
 def test_what_answers_leave_is_deleted_however_deep(tmp_path: Path) -> None:
-    from loom.grade.cage import remove
+    from loom.grade.worker.cage import remove
 
     outside = tmp_path / "outside"
     outside.write_text("stays")

@@ -23,11 +23,11 @@ from loom.errors import LoomError
 from loom.exercise.model import Exercise
 from loom.exercise.own import choose_exercises
 from loom.exercise.source import all_exercises
-from loom.grade import batch, grader
-from loom.grade.marks import cell
-from loom.grade.results import Results
-from loom.grade.strangers import shown
-from loom.grade.submissions import find_submissions
+from loom.grade.batch import batch, grader
+from loom.grade.batch.marks import cell
+from loom.grade.batch.results import Results
+from loom.grade.batch.strangers import shown
+from loom.grade.batch.submissions import find_submissions
 
 _spec = importlib.util.spec_from_file_location("suite", Path(__file__).parent / "test_attacks.py")
 assert _spec and _spec.loader

@@ -282,7 +282,7 @@ def notebook(*sources: str | list[str], **more: object) -> str:
     return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5, **more})
 
 
-CELLS = ("import math\nfrom loom.grade.notebook import check",
+CELLS = ("import math\nfrom loom.desk.notebook import check",
          "# %% exercise first-one · 1.1\ndef first_one(x):\n    return x", 'check("first-one")',
          ["# %% exercise second-one\n", "def second_one(x):\n", "    return math.floor(x)"],
          "%%time\nsecond_one(2.5)", "%matplotlib inline\n!ls\nhelper = 1",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from loom.grade.compare import differences, identical
-from loom.grade.wire import tensor
+from loom.grade.worker.wire import tensor
 
 A = np.array
 

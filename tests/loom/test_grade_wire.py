@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loom.grade import wire
+from loom.grade.worker import wire
 from loom.grade.compare import identical
 
 PLAIN = st.recursive(

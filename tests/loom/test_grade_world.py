@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from loom.grade.filter import MACHINES, REFUSED, program
+from loom.grade.worker.filter import MACHINES, REFUSED, program
 from loom.grade.judge import Verdict, judge
 from loom.grade.sandbox import Sandbox, sandbox_available
 from loom.grade.warm import KEPT, Warm
@@ -244,7 +244,7 @@ def test_the_filter_refuses_these_calls_and_no_other(machine: str,
 
 
 def test_only_what_an_exercise_names_can_be_imported(warm: Warm, tmp_path: Path) -> None:
-    for name in ("loom", "scratchlm", "loom.grade.wire"):
+    for name in ("loom", "scratchlm", "loom.grade.worker.wire"):
         assert "ModuleNotFoundError" in said(run(warm, f"import {name}")[1])
     (tmp_path / "scratchlm").mkdir()
     (tmp_path / "scratchlm" / "__init__.py").write_text("word = 'seen'\n")

@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loom.errors import LoomError
-from loom.grade import progress as module
-from loom.grade import records
-from loom.grade.progress import (
+from loom.desk import progress as module
+from loom.desk import records
+from loom.desk.progress import (
     HOME,
     Progress,
     change_progress,
@@ -27,7 +27,7 @@ from loom.grade.progress import (
     remember,
     state_file,
 )
-from loom.grade.records import SCHEMA
+from loom.desk.records import SCHEMA
 
 
 @dataclass
@@ -159,7 +159,7 @@ def test_an_older_file_is_brought_up_to_date(
 
 def test_two_processes_lose_nothing(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from loom.grade.progress import change_progress\n"
+        "import sys; from pathlib import Path; from loom.desk.progress import change_progress\n"
         "for n in range(25):\n"
         "    with change_progress(Path(sys.argv[1])) as progress:\n"
         "        progress.hinted(f'{sys.argv[2]}-{n}', 1)\n"

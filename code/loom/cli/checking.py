@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from loom.errors import LoomError, Problem
 from loom.exercise.answers import Answer
 from loom.exercise.model import Exercise
-from loom.grade.desk import Desk, shown
-from loom.grade.progress import read_progress, remember
-from loom.grade.shelf import Shelf
+from loom.desk.desk import Desk, shown
+from loom.desk.progress import read_progress, remember
+from loom.desk.shelf import Shelf
 
 if TYPE_CHECKING:
     from loom.cli.screen import Screen

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loom.errors import LoomError
-from loom.grade.desk import NAME, find_book, find_desk, shown
-from loom.grade.shelf import Shelf, read_shelf
+from loom.desk.desk import NAME, find_book, find_desk, shown
+from loom.desk.shelf import Shelf, read_shelf
 
 if TYPE_CHECKING:
     from loom.cli.screen import Screen
@@ -132,7 +132,7 @@ def _package(shelf: Shelf) -> Finding:
 
 
 def _answers() -> Iterator[Finding]:
-    from loom.grade.progress import read_progress
+    from loom.desk.progress import read_progress
 
     desk = find_desk(find_book())
     if desk is None:

@@ -14,8 +14,8 @@ from loom.book.toc import find_root, read_book
 from loom.errors import fail
 
 if TYPE_CHECKING:
-    from loom.grade.batch import Report
-    from loom.grade.submissions import Found
+    from loom.grade.batch.batch import Report
+    from loom.grade.batch.submissions import Found
 
 STRANGE = 12  # lines about files that are nobody's answers
 REMEDY = ("install the package `bubblewrap`, or allow user namespaces (in a container: run it "
@@ -48,11 +48,11 @@ def grade_folder(wish: Wish) -> None:
     from loom.exercise.bundle import write_bundle
     from loom.exercise.own import choose_exercises
     from loom.files import write_all
-    from loom.grade import batch
+    from loom.grade.batch import batch
     from loom.grade.cases import load_cases
-    from loom.grade.marks import csv_text, json_text
-    from loom.grade.results import Results
-    from loom.grade.submissions import find_submissions
+    from loom.grade.batch.marks import csv_text, json_text
+    from loom.grade.batch.results import Results
+    from loom.grade.batch.submissions import find_submissions
 
     _targets(wish)
     screen = Screen()
@@ -138,8 +138,8 @@ def _told_strange(screen: Any, found: Found) -> None:
 
 def _summary(screen: Any, reports: Sequence[Report], points: float) -> None:
     """A line for each student."""
-    from loom.grade.marks import notes, number
-    from loom.grade.strangers import shown
+    from loom.grade.batch.marks import notes, number
+    from loom.grade.batch.strangers import shown
 
     for report in reports:
         screen.row(shown(report.submission.student), f"{number(report.earned)} of {number(points)}")
@@ -178,8 +178,8 @@ class _Plain:
         pass
 
     def tell(self, report: Report) -> None:
-        from loom.grade.marks import number
-        from loom.grade.strangers import shown
+        from loom.grade.batch.marks import number
+        from loom.grade.batch.strangers import shown
 
         self.done += 1
         if report.fresh:
@@ -215,7 +215,7 @@ class _Live:
     def tell(self, report: Report) -> None:
         from rich.markup import escape
 
-        from loom.grade.strangers import shown
+        from loom.grade.batch.strangers import shown
 
         self.progress.update(self.task, advance=1,
                              last=escape(shown(report.submission.student)[:30]))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from loom.grade.shelf import Shelf
+    from loom.desk.shelf import Shelf
 
 app = typer.Typer()
 
@@ -20,8 +20,8 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="An exercise's id, or its 
 
 
 def _shelf() -> Shelf:
-    from loom.grade.desk import find_book
-    from loom.grade.shelf import read_shelf
+    from loom.desk.desk import find_book
+    from loom.desk.shelf import read_shelf
 
     return read_shelf(find_book())
 
@@ -50,7 +50,7 @@ def watch(
     """Check your answers whenever you save. Ctrl-C ends it."""
     from loom.cli import checking, watching
     from loom.cli.screen import Screen
-    from loom.grade.desk import require_desk
+    from loom.desk.desk import require_desk
 
     shelf = _shelf()
     desk = require_desk(shelf.root)
@@ -75,7 +75,7 @@ def check(
 ) -> None:
     """Check your answers. Succeeds (exit code 0) only on full marks."""
     from loom.cli import checking
-    from loom.grade.desk import require_desk
+    from loom.desk.desk import require_desk
 
     shelf = _shelf()
     checking.unbroken(shelf)
@@ -128,8 +128,8 @@ def list_(
     import json
 
     from loom.cli import checking, lessons, tables
-    from loom.grade.desk import find_desk
-    from loom.grade.progress import Progress, read_progress
+    from loom.desk.desk import find_desk
+    from loom.desk.progress import Progress, read_progress
 
     shelf = _shelf()
     checking.unbroken(shelf)
@@ -157,8 +157,8 @@ def progress(as_json: Json = False, plain: Plain = False) -> None:
     import json
 
     from loom.cli import checking, tables
-    from loom.grade.desk import require_desk
-    from loom.grade.progress import read_progress
+    from loom.desk.desk import require_desk
+    from loom.desk.progress import read_progress
 
     shelf = _shelf()
     checking.unbroken(shelf)
@@ -210,7 +210,7 @@ def quiz(
     from loom.book.toc import read_book
     from loom.cli import quizzing
     from loom.cli.screen import Screen
-    from loom.grade.desk import find_book
+    from loom.desk.desk import find_book
 
     if schema:
         typer.echo(quizzing.json_schema())

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from loom.errors import fail
 from loom.exercise.derive import time_text
 from loom.exercise.model import Exercise
-from loom.grade.desk import Desk, find_desk, make_desk, require_desk, shown
-from loom.grade.layout import KEPT, Laid, lay_out
-from loom.grade.layout import reset as put_back
-from loom.grade.progress import HOME, Progress, change_progress, read_progress
-from loom.grade.shelf import Shelf
+from loom.desk.desk import Desk, find_desk, make_desk, require_desk, shown
+from loom.desk.layout import KEPT, Laid, lay_out
+from loom.desk.layout import reset as put_back
+from loom.desk.progress import HOME, Progress, change_progress, read_progress
+from loom.desk.shelf import Shelf
 
 if TYPE_CHECKING:
     from loom.cli.screen import Screen

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from loom.exercise.model import Exercise
-    from loom.grade.prove import Findings
+    from loom.prove.proofs import Findings
 
 HEADINGS = {1: "1 reference", 2: "2 empty", 3: "3 wrong", 4: "4 mutants", 5: "5 others",
             6: "6 cases", 8: "8 why", 9: "9 repeat", 10: "10 stub"}
@@ -47,7 +47,7 @@ def prove_book(book: Book, wanted: Iterable[str], everything: bool, skip: Iterab
     """
     from rich.console import Console
 
-    from loom.grade.prove import prove
+    from loom.prove.proofs import prove
 
     started = time.monotonic()
     console = Console(highlight=False, soft_wrap=True)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def overview(book: Book, screen: Screen) -> None:
     """The chapters that have a quiz, and how far each is."""
-    from loom.grade.progress import read_progress
+    from loom.desk.progress import read_progress
     from loom.quiz.bank import quizzes_of
 
     quizzes = quizzes_of(book)
@@ -46,7 +46,7 @@ def play(book: Book, name: str, screen: Screen, again: bool, everything: bool) -
     Raises:
         LoomError: the chapter has no quiz, or no answer came at all.
     """
-    from loom.grade.progress import change_progress, now, read_progress
+    from loom.desk.progress import change_progress, now, read_progress
     from loom.quiz.ask import ask
     from loom.quiz.bank import quiz_path, read_quiz, titles_of
 
@@ -136,7 +136,7 @@ def json_schema() -> str:
 
 def _folder(book: Book) -> Path:
     """The learner's folder, which keeps the answers; the one in the book if there is none yet."""
-    from loom.grade.desk import NAME, find_desk
+    from loom.desk.desk import NAME, find_desk
 
     desk = find_desk(book.root)
     return desk.folder if desk else book.root / NAME

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from loom.errors import LoomError
 from loom.exercise.model import Exercise
-from loom.grade.desk import Desk
-from loom.grade.progress import Progress, Record
-from loom.grade.shelf import Shelf
+from loom.desk.desk import Desk
+from loom.desk.progress import Progress, Record
+from loom.desk.shelf import Shelf
 
 if TYPE_CHECKING:
     from loom.cli.screen import Screen

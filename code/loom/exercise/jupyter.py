@@ -13,7 +13,7 @@ from loom.errors import fail
 from loom.exercise.decode import LARGEST, Lines, read_bytes
 
 OUTPUTS = 32 * LARGEST  # a notebook also holds what its cells printed and drew
-CHECKER = "loom.grade.notebook"
+CHECKER = "loom.desk.notebook"
 _CHECK = re.compile(r"""(\w+\s*=\s*)?check\(\s*["'][\w.-]+["'].*\)\s*(#.*)?$""")
 _AGAIN = "save the notebook again from Jupyter, or `loom start` writes a new one beside it"
 

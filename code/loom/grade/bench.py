@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loom.errors import LoomError, Problem
-from loom.grade import messages, wire
+from loom.grade import messages
+from loom.grade.worker import wire
 from loom.grade.cases import Call, Case
 from loom.grade.hand import MOST_OUTPUT, Hand, Reply
 from loom.grade.messages import Text, plain

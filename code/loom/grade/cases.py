@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from loom.errors import LoomError, Place, Problem
-from loom.grade.wire import tensor
+from loom.grade.worker.wire import tensor
 
 if TYPE_CHECKING:
     from loom.exercise.source import Exercise

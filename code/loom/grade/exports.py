@@ -31,7 +31,8 @@ from loom.files import write_all
 from loom.grade.cases import load_cases
 
 KIT = "grader"
-MODULES = ("*.py", "book/*.py", "exercise/*.py", "grade/*.py")  # of loom, that judging needs
+MODULES = ("*.py", "book/*.py", "exercise/*.py", "grade/*.py", "grade/worker/*.py",
+           "desk/*.py")  # of loom, that judging needs
 NEEDS = ("numpy", "pyyaml", "psutil", "filelock")
 RUN = '''\
 """Grade a file of answers: python grader/run.py FILE"""

@@ -43,7 +43,7 @@ def case(exercise: str, name: str) -> float:
         AssertionError: the case failed; with the lines that explain it.
         LoomError: no such exercise, or its cell was not run.
     """
-    from loom.grade.notebook import answer_in, history_of
+    from loom.desk.notebook import answer_in, history_of
 
     exercises = read_bundle(BUNDLE)
     one = _one(exercises, exercise)

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from loom.grade import wire
+from loom.grade.worker import wire
 from loom.grade.watch import Watch
 
 MOST_OUTPUT = 64 << 10  # bytes of what an answer prints that are kept

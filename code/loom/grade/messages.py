@@ -14,7 +14,7 @@ import numpy as np
 
 from loom.grade.cases import Call, Case
 from loom.grade.hand import Reply
-from loom.grade.wire import Tensor
+from loom.grade.worker.wire import Tensor
 from loom.grade.words import number, short
 
 WIDEST = 200

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from loom.errors import LoomError, Problem
-from loom.grade import messages, wire
+from loom.grade import messages
+from loom.grade.worker import wire
 from loom.grade.cases import Call, Case
 from loom.grade.compare import differences, identical
 from loom.grade.hand import Reply

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loom.errors import LoomError, fail
-from loom.grade.cage import SYSTEM
+from loom.grade.worker.cage import SYSTEM
 
-HERE = Path(__file__).parent
+WORKER = Path(__file__).parent / "worker"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Sandbox:
             raise fail("there is no bubblewrap (`bwrap`) on this computer",
                        "install the package `bubblewrap`, or run without the sandbox")
         shown: list[str] = []
-        ours = [str(HERE / f"{name}.py") for name in ("worker", "wire", "cage", "filter", "serve")]
+        ours = [str(WORKER / f"{name}.py") for name in ("worker", "wire", "cage", "filter", "serve")]
         executable = command[0]
         links = [executable, *_chain(executable)]
         for path in dict.fromkeys([*SYSTEM, *seen, *ours, *links, *map(str, self.packages)]):

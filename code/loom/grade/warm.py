@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loom.errors import fail
-from loom.grade.cage import remove, tasks_of_user
+from loom.grade.worker.cage import remove, tasks_of_user
 from loom.grade.hand import Hand
 from loom.grade.watch import outside
 
 if TYPE_CHECKING:
     from loom.grade.sandbox import Sandbox
 
-PROGRAM = Path(__file__).with_name("worker.py")
+PROGRAM = Path(__file__).parent / "worker" / "worker.py"
 RUN = ("import sys; del sys.argv[0]; __file__ = sys.argv[0]; "
        "exec(compile(open(__file__, encoding='utf-8').read(), '<grader>', 'exec'))")
 KEPT = 2  # workers with references that wait for the next answer

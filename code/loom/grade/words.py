@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from loom.grade.wire import Tensor
+from loom.grade.worker.wire import Tensor
 
 LONGEST = 60
 

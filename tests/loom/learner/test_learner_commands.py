@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from loom.grade.progress import read_progress, state_file
+from loom.desk.progress import read_progress, state_file
 
 WRONG = "def twice(x):\n    print('here I am')\n    return x * x"
 

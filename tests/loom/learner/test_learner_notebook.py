@@ -12,15 +12,15 @@ import pytest
 from nbclient import NotebookClient
 
 from loom.errors import LoomError
-from loom.grade.notebook import answer_in, check
-from loom.grade.progress import read_progress
-from loom.grade.shelf import read_shelf
+from loom.desk.notebook import answer_in, check
+from loom.desk.progress import read_progress
+from loom.desk.shelf import read_shelf
 
 MARK = "# %% exercise twice · 1.1 Twice as much\n"
 RIGHT = (MARK + "def twice(x):\n    if x < 0:\n        raise ValueError(check_sign(x))\n"
          "    return x * 2")
 HELPER = "def check_sign(x):\n    return 'below zero'"
-IMPORT = "from loom.grade.notebook import check"
+IMPORT = "from loom.desk.notebook import check"
 
 
 def run(learner: Any, *cells: str) -> list[tuple[str, str]]:

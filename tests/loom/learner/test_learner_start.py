@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from loom.errors import LoomError
 from loom.exercise.answers import read_answers
 from loom.exercise.derive import student_file
-from loom.grade.desk import Desk
-from loom.grade.layout import lay_out, reset
-from loom.grade.shelf import read_shelf
+from loom.desk.desk import Desk
+from loom.desk.layout import lay_out, reset
+from loom.desk.shelf import read_shelf
 
 THIRD = '''
 :::{exercise} A third

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from loom.cli.screen import Screen, to_ascii
-from loom.grade.progress import read_progress
+from loom.desk.progress import read_progress
 
 LOOM = [sys.executable, "-c", "from loom.cli import main; main()"]
 ESCAPE = re.compile(r"\x1b\[[\d;?]*[A-Za-z]")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from loom.errors import LoomError, fail
 from loom.files import told, write_all
-from loom.grade.records import Damage, Progress, Record, Result, decode, encode, now
+from loom.desk.records import Damage, Progress, Record, Result, decode, encode, now
 
 __all__ = ["HOME", "Progress", "Record", "change_progress", "now", "read_progress", "remember",
            "state_file"]

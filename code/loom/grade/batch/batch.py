@@ -27,14 +27,12 @@ from typing import Any
 
 from loom.errors import LoomError, Problem, fail
 from loom.exercise.model import Exercise
-from loom.grade.results import Results
-from loom.grade.strangers import digest_of, read_plain, shown
-from loom.grade.submissions import File, Submission
+from loom.grade.batch.results import Results
+from loom.grade.batch.strangers import digest_of, read_plain, shown
+from loom.grade.batch.submissions import File, Submission
 
 START = 180.0  # seconds that a grader may take to say its first word on a busy machine
 TRIES = 2  # of an exercise, before its answer is given up as one that ends the judge
-JUDGING = ("bench", "cage", "cases", "compare", "grader", "hand", "judge", "messages", "wire",
-           "worker")
 MOST_REPLY = 64 << 20  # bytes of one verdict
 
 
@@ -268,7 +266,7 @@ class Grader:
         self.log = tempfile.TemporaryFile()  # noqa: SIM115
         self.buffer = b""
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "loom.grade.grader"], stdin=subprocess.PIPE,
+            [sys.executable, "-P", "-m", "loom.grade.batch.grader"], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=self.log, cwd=self.desk, start_new_session=True)
         assert self.process.stdin is not None
         setup = {"bundle": str(self.plan.bundle.resolve()), "seed": self.plan.seed,
@@ -351,5 +349,5 @@ class Grader:
 
 def _tool() -> str:
     """What tells one version of the judge from another."""
-    folder = Path(__file__).parent
-    return digest_of(b"".join((folder / f"{name}.py").read_bytes() for name in JUDGING))[:16]
+    grade = Path(__file__).parents[1]
+    return digest_of(b"".join(path.read_bytes() for path in sorted(grade.rglob("*.py"))))[:16]

@@ -23,9 +23,9 @@ from loom.exercise.model import Exercise
 from loom.exercise.notebooks import student_cells, student_notebook
 from loom.exercise.roles import Named
 from loom.files import write_all
-from loom.grade.desk import Desk
-from loom.grade.leaves import Leaf, NotebookFile, TextFile
-from loom.grade.progress import HOME
+from loom.desk.desk import Desk
+from loom.desk.leaves import Leaf, NotebookFile, TextFile
+from loom.desk.progress import HOME
 
 KEPT = "kept"  # in .loom: copies of what was replaced
 

@@ -1,6 +1,6 @@
 """A process that judges submissions, one after the other, for a batch.
 
-Run as ``python -m loom.grade.grader``. It reads orders on its standard input
+Run as ``python -m loom.grade.batch.grader``. It reads orders on its standard input
 and writes what came of them on its standard output, a line of JSON each. What
 it is given to judge is dangerous, so it may end at any time; the batch then
 starts another one.

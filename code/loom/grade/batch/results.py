@@ -16,7 +16,7 @@ from typing import Any
 
 from loom.errors import fail
 from loom.files import BUILD, told, write_all
-from loom.grade.submissions import Submission
+from loom.grade.batch.submissions import Submission
 
 FORMAT = 1
 FOLDER = Path(BUILD) / "graded"

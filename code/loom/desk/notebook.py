@@ -57,10 +57,10 @@ def _checked(wanted: str, seed: int | None, everything: bool) -> tuple[str, str]
     """
     from loom.cli.screen import Screen
     from loom.cli.show import Around, show
-    from loom.grade.desk import find_book, require_desk
+    from loom.desk.desk import find_book, require_desk
     from loom.grade.judge import judge
-    from loom.grade.progress import read_progress, remember
-    from loom.grade.shelf import read_shelf
+    from loom.desk.progress import read_progress, remember
+    from loom.desk.shelf import read_shelf
     from loom.grade.warm import Warm
 
     history = history_of(wanted)

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loom.exercise.model import Code, Exercise
-from loom.grade.degenerate import degenerate
+from loom.prove.degenerate import degenerate
 from loom.grade.judge import Known, Verdict, judge
-from loom.grade.mutate import mutants, normalized
+from loom.prove.mutate import mutants, normalized
 from loom.grade.warm import Warm
 
 PROOFS = {

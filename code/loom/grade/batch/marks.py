@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from loom.exercise.model import Exercise
-from loom.grade.batch import Report
-from loom.grade.strangers import shown
+from loom.grade.batch.batch import Report
+from loom.grade.batch.strangers import shown
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")  # a cell that starts so is run by spreadsheets
 MOST_NOTES = 500  # characters

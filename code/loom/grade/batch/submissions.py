@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from loom.errors import fail
 from loom.exercise.model import Exercise
-from loom.grade.strangers import PACKED, SUFFIXES, digest_of, read_plain, shown
+from loom.grade.batch.strangers import PACKED, SUFFIXES, digest_of, read_plain, shown
 
 DEEPEST = 8  # folders within a submission
 MOST_ENTRIES = 20_000  # in one submission
