@@ -17,10 +17,10 @@ from typing import Any
 
 import pytest
 
-from loom.grade.worker.filter import MACHINES, REFUSED, program
 from loom.grade.judge import Verdict, judge
 from loom.grade.sandbox import Sandbox, sandbox_available
 from loom.grade.warm import KEPT, Warm
+from loom.grade.worker.filter import MACHINES, REFUSED, program
 
 
 def _beside(name: str) -> ModuleType:

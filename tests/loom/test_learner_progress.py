@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from loom.errors import LoomError
 from loom.desk import progress as module
 from loom.desk import records
 from loom.desk.progress import (
@@ -28,6 +27,7 @@ from loom.desk.progress import (
     state_file,
 )
 from loom.desk.records import SCHEMA
+from loom.errors import LoomError
 
 
 @dataclass

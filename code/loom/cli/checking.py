@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING
 
-from loom.errors import LoomError, Problem
-from loom.exercise.answers import Answer
-from loom.exercise.model import Exercise
 from loom.desk.desk import Desk, shown
 from loom.desk.progress import read_progress, remember
 from loom.desk.shelf import Shelf
+from loom.errors import LoomError, Problem
+from loom.exercise.answers import Answer
+from loom.exercise.model import Exercise
 
 if TYPE_CHECKING:
     from loom.cli.screen import Screen

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loom.errors import LoomError
 from loom.desk.desk import NAME, find_book, find_desk, shown
 from loom.desk.shelf import Shelf, read_shelf
+from loom.errors import LoomError
 
 if TYPE_CHECKING:
     from loom.cli.screen import Screen

@@ -49,10 +49,10 @@ def grade_folder(wish: Wish) -> None:
     from loom.exercise.own import choose_exercises
     from loom.files import write_all
     from loom.grade.batch import batch
-    from loom.grade.cases import load_cases
     from loom.grade.batch.marks import csv_text, json_text
     from loom.grade.batch.results import Results
     from loom.grade.batch.submissions import find_submissions
+    from loom.grade.cases import load_cases
 
     _targets(wish)
     screen = Screen()

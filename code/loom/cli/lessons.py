@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from loom.errors import fail
-from loom.exercise.derive import time_text
-from loom.exercise.model import Exercise
 from loom.desk.desk import Desk, find_desk, make_desk, require_desk, shown
 from loom.desk.layout import KEPT, Laid, lay_out
 from loom.desk.layout import reset as put_back
 from loom.desk.progress import HOME, Progress, change_progress, read_progress
 from loom.desk.shelf import Shelf
+from loom.errors import fail
+from loom.exercise.derive import time_text
+from loom.exercise.model import Exercise
 
 if TYPE_CHECKING:
     from loom.cli.screen import Screen

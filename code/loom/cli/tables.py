@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from loom.errors import LoomError
-from loom.exercise.model import Exercise
 from loom.desk.desk import Desk
 from loom.desk.progress import Progress, Record
 from loom.desk.shelf import Shelf
+from loom.errors import LoomError
+from loom.exercise.model import Exercise
 
 if TYPE_CHECKING:
     from loom.cli.screen import Screen

@@ -9,12 +9,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from loom.cli.checking import Bench, bench, judged, tell
-from loom.errors import LoomError, fail
-from loom.exercise.answers import Answer
-from loom.exercise.model import Exercise
 from loom.desk.desk import Desk, shown
 from loom.desk.progress import read_progress, remember
 from loom.desk.shelf import Shelf
+from loom.errors import LoomError, fail
+from loom.exercise.answers import Answer
+from loom.exercise.model import Exercise
 
 if TYPE_CHECKING:
     from loom.cli.screen import Screen

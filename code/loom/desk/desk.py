@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loom.book.toc import find_root
+from loom.desk.progress import HOME
 from loom.errors import LoomError, fail
 from loom.exercise.answers import Answer, read_answers
 from loom.exercise.derive import student_name
 from loom.exercise.model import Exercise
 from loom.files import read_text, told, write_all
-from loom.desk.progress import HOME
 
 NAME = "my-exercises"
 BOOK = "book"  # in .loom: where the book is, for folders outside its tree

@@ -16,6 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from loom.book.chapter import Chapter
+from loom.desk.desk import Desk
+from loom.desk.leaves import Leaf, NotebookFile, TextFile
+from loom.desk.progress import HOME
 from loom.errors import fail
 from loom.exercise.answers import read_answers
 from loom.exercise.derive import student_block, student_file
@@ -23,9 +26,6 @@ from loom.exercise.model import Exercise
 from loom.exercise.notebooks import student_cells, student_notebook
 from loom.exercise.roles import Named
 from loom.files import write_all
-from loom.desk.desk import Desk
-from loom.desk.leaves import Leaf, NotebookFile, TextFile
-from loom.desk.progress import HOME
 
 KEPT = "kept"  # in .loom: copies of what was replaced
 

@@ -58,9 +58,9 @@ def _checked(wanted: str, seed: int | None, everything: bool) -> tuple[str, str]
     from loom.cli.screen import Screen
     from loom.cli.show import Around, show
     from loom.desk.desk import find_book, require_desk
-    from loom.grade.judge import judge
     from loom.desk.progress import read_progress, remember
     from loom.desk.shelf import read_shelf
+    from loom.grade.judge import judge
     from loom.grade.warm import Warm
 
     history = history_of(wanted)

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
+from loom.desk.records import Damage, Progress, Record, Result, decode, encode, now
 from loom.errors import LoomError, fail
 from loom.files import told, write_all
-from loom.desk.records import Damage, Progress, Record, Result, decode, encode, now
 
 __all__ = ["HOME", "Progress", "Record", "change_progress", "now", "read_progress", "remember",
            "state_file"]

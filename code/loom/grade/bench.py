@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from loom.errors import LoomError, Problem
 from loom.grade import messages
-from loom.grade.worker import wire
 from loom.grade.cases import Call, Case
 from loom.grade.hand import MOST_OUTPUT, Hand, Reply
 from loom.grade.messages import Text, plain
 from loom.grade.review import Review, unsaid
 from loom.grade.warm import Warm
+from loom.grade.worker import wire
 
 if TYPE_CHECKING:
     from loom.exercise.source import Exercise

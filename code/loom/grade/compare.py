@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from loom.grade.pattern import pattern
-from loom.grade.worker.wire import Tensor
 from loom.grade.words import LONGEST, pair, said, shape, short
+from loom.grade.worker.wire import Tensor
 
 TOLERANCE = {"f8": 1e-9, "f4": 1e-5, "f2": 1e-2, "c16": 1e-9, "c8": 1e-5}
 BFLOAT16 = 2e-2

@@ -13,8 +13,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from loom.grade.worker import wire
 from loom.grade.watch import Watch
+from loom.grade.worker import wire
 
 MOST_OUTPUT = 64 << 10  # bytes of what an answer prints that are kept
 MOST_TRACE = 32 << 10

@@ -14,8 +14,8 @@ import numpy as np
 
 from loom.grade.cases import Call, Case
 from loom.grade.hand import Reply
-from loom.grade.worker.wire import Tensor
 from loom.grade.words import number, short
+from loom.grade.worker.wire import Tensor
 
 WIDEST = 200
 MOST_LINES = 11  # with the case's `why`, twelve

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from loom.errors import LoomError, Problem
 from loom.grade import messages
-from loom.grade.worker import wire
 from loom.grade.cases import Call, Case
 from loom.grade.compare import differences, identical
 from loom.grade.hand import Reply
 from loom.grade.messages import Text, plain
+from loom.grade.worker import wire
 
 if TYPE_CHECKING:
     from loom.exercise.source import Exercise

@@ -42,7 +42,7 @@ class Sandbox:
             raise fail("there is no bubblewrap (`bwrap`) on this computer",
                        "install the package `bubblewrap`, or run without the sandbox")
         shown: list[str] = []
-        ours = [str(WORKER / f"{name}.py") for name in ("worker", "wire", "cage", "filter", "serve")]
+        ours = [str(path) for path in sorted(WORKER.glob("*.py"))]
         executable = command[0]
         links = [executable, *_chain(executable)]
         for path in dict.fromkeys([*SYSTEM, *seen, *ours, *links, *map(str, self.packages)]):

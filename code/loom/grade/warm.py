@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loom.errors import fail
-from loom.grade.worker.cage import remove, tasks_of_user
 from loom.grade.hand import Hand
 from loom.grade.watch import outside
+from loom.grade.worker.cage import remove, tasks_of_user
 
 if TYPE_CHECKING:
     from loom.grade.sandbox import Sandbox

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loom.exercise.model import Code, Exercise
-from loom.prove.degenerate import degenerate
 from loom.grade.judge import Known, Verdict, judge
-from loom.prove.mutate import mutants, normalized
 from loom.grade.warm import Warm
+from loom.prove.degenerate import degenerate
+from loom.prove.mutate import mutants, normalized
 
 PROOFS = {
     1: "the reference gets full marks on every seed",

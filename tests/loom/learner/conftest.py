@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 from loom.book.chapter import HEADER
 from loom.book.toc import Book
 from loom.cli.learner import app
+from loom.desk.shelf import read_shelf
 from loom.errors import LoomError
 from loom.exercise.source import all_exercises
-from loom.desk.shelf import read_shelf
 
 CHAPTERS = {
     "01-first": "(ch-first)=\n# The first chapter\n\n(sec-one)=\n## One section\n\nText.\n",

@@ -11,10 +11,10 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from loom.errors import LoomError
 from loom.desk.notebook import answer_in, check
 from loom.desk.progress import read_progress
 from loom.desk.shelf import read_shelf
+from loom.errors import LoomError
 
 MARK = "# %% exercise twice · 1.1 Twice as much\n"
 RIGHT = (MARK + "def twice(x):\n    if x < 0:\n        raise ValueError(check_sign(x))\n"

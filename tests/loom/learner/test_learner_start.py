@@ -18,12 +18,12 @@ from hypothesis import given as given_edits
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from loom.errors import LoomError
-from loom.exercise.answers import read_answers
-from loom.exercise.derive import student_file
 from loom.desk.desk import Desk
 from loom.desk.layout import lay_out, reset
 from loom.desk.shelf import read_shelf
+from loom.errors import LoomError
+from loom.exercise.answers import read_answers
+from loom.exercise.derive import student_file
 
 THIRD = '''
 :::{exercise} A third
