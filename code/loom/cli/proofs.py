@@ -57,7 +57,8 @@ def prove_book(book: Book, wanted: Iterable[str], everything: bool, skip: Iterab
     console.print(f"proving {len(exercises)} exercises, {jobs} side by side")
     found = prove(exercises, book.root, jobs=jobs,
                   tell=lambda one: console.print(
-                      f"  {one.exercise}: {'sound' if one.sound else 'NOT SOUND'}"))
+                      f"  {one.exercise}: {'sound' if one.sound else 'NOT SOUND'}, "
+                      f"{one.seconds:.0f} s"))
     console.print(_table(exercises, found))
     sound = True
     for findings in found:

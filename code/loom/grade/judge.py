@@ -8,6 +8,7 @@ answer can do makes more of it than a wrong value.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Collection
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
@@ -33,7 +34,8 @@ LARGEST = 1 << 20  # characters of an answer
 
 def judge(exercise: Exercise, answer: Answer | str, *, seed: int | None = None,
           everything: bool = False, warm: Warm | None = None,
-          sandbox: Sandbox | None = None, known: Known | None = None) -> Verdict:
+          sandbox: Sandbox | None = None, known: Known | None = None,
+          only: Collection[str] | None = None) -> Verdict:
     """Judge an answer.
 
     Args:
@@ -45,6 +47,7 @@ def judge(exercise: Exercise, answer: Answer | str, *, seed: int | None = None,
         sandbox: run the answer as somebody else's work, where ``warm`` is not given.
         known: what the reference made of earlier calls, which is used and added to: for
             many answers to one exercise. What is timed is asked again all the same.
+        only: names of the cases to run; default: all of them.
 
     Raises:
         LoomError: the exercise itself is wrong (its cases, its reference), or
@@ -69,6 +72,8 @@ def judge(exercise: Exercise, answer: Answer | str, *, seed: int | None = None,
         stack.callback(bench.close)
         problem = bench.open()
         for i, case in enumerate(() if problem else cases):
+            if only is not None and case.name not in only:
+                continue
             lines = tuple(bench.run(case)[:messages.MOST_LINES])
             outcomes[i] = Outcome(case.name, case.points, 0 if lines else case.points,
                                   "failed" if lines else "passed", lines, case.why)

@@ -7,6 +7,7 @@ The proofs are numbered as the table of ``loom prove`` shows them.
 from __future__ import annotations
 
 import ast
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
@@ -51,11 +52,13 @@ class Findings:
     Attributes:
         counts: by proof, what the table prints: ``50/50``.
         problems: by proof, what is wrong, a line each.
+        seconds: how long the proofs took.
     """
 
     exercise: str
     counts: dict[int, str] = field(default_factory=dict)
     problems: dict[int, list[str]] = field(default_factory=dict)
+    seconds: float = 0.0
 
     def add(self, proof: int, count: str, problems: Iterable[str]) -> None:
         """Note the outcome of a proof."""
@@ -95,8 +98,11 @@ def prove(exercises: Iterable[Exercise], root: Path, plan: Plan | None = None, j
 
 def prove_one(exercise: Exercise, root: Path, plan: Plan) -> Findings:
     """All proofs of one exercise."""
+    started = time.monotonic()
     with Warm(exercise.libraries) as warm:
-        return _Prover(exercise, warm, plan).run()
+        findings = _Prover(exercise, warm, plan).run()
+    findings.seconds = time.monotonic() - started
+    return findings
 
 
 class _Prover:
@@ -118,9 +124,11 @@ class _Prover:
         self._stub()
         return self.findings
 
-    def _judge(self, source: str, seed: int | None = None, everything: bool = True) -> Verdict:
+    def _judge(self, source: str, seed: int | None = None, everything: bool = True,
+               only: str | None = None) -> Verdict:
         return judge(self.exercise, source, seed=self.seed if seed is None else seed,
-                     everything=everything, warm=self.warm, known=self.known)
+                     everything=everything, warm=self.warm, known=self.known,
+                     only=None if only is None else (only,))
 
     def _seeds(self, count: int) -> range:
         return range(self.seed, self.seed + count)
@@ -156,7 +164,8 @@ class _Prover:
         for answer in wrong:
             missed = []
             for seed in self._seeds(self.plan.wrong_seeds):
-                verdict = self._judge(answer.source, seed)
+                verdict = self._judge(answer.source, seed,
+                                      only=None if seed == self.seed else answer.caught_by)
                 failed = {o.case: o for o in verdict.outcomes if o.state == "failed"}
                 if answer.caught_by not in failed:
                     missed.append(seed)
