@@ -91,6 +91,15 @@ def test_everything_runs_the_cases_after_a_failing_one(check: Any) -> None:
     assert (verdict.earned, verdict.points) == (2, 4)
 
 
+def test_only_the_cases_that_are_named_run(check: Any) -> None:
+    names = [outcome.case for outcome in check(SOFTMAX).outcomes]
+    verdict = check(UNSTABLE, everything=True, only=names[1:2])
+    assert [o.state for o in verdict.outcomes] == ["not run", "failed", "not run"]
+    same = check(UNSTABLE, everything=True).outcomes[1]
+    assert verdict.outcomes[1] == same  # a case draws the same numbers without the others
+    assert check(SOFTMAX, only=names[:1]).state == "failed"  # some cases are not all
+
+
 @pytest.mark.parametrize(("answer", "words"), [
     ("def softmax(x:\n    return x\n", ["SyntaxError", "answer.py:1"]),
     ("def softmax(x):\nreturn x\n", ["IndentationError", "answer.py:2"]),
