@@ -19,11 +19,12 @@ if TYPE_CHECKING:
     from loom.exercise.model import Exercise
     from loom.prove.proofs import Findings
 
-HEADINGS = {1: "1 reference", 2: "2 empty", 3: "3 wrong", 4: "4 mutants", 5: "5 others",
-            6: "6 cases", 8: "8 why", 9: "9 repeat", 10: "10 stub"}
+HEADINGS = {1: "1 right", 2: "2 empty", 3: "3 wrong", 4: "4 mutants", 5: "5 others",
+            6: "6 cases", 8: "8 why", 9: "9 seed", 10: "10 stub"}
 SUITES = {7: ("no attack gets a mark or leaves anything behind", "tests/loom/test_attacks.py"),
           11: ("exports, graded by the real graders: reference full, stub zero",
                "tests/loom/test_exports_real.py")}
+WIDTH = 110  # columns of the table
 COMMITS = 30  # back, to see which chapters have changed
 NEWEST = 2  # chapters that are always proven
 
@@ -51,6 +52,7 @@ def prove_book(book: Book, wanted: Iterable[str], everything: bool, skip: Iterab
 
     started = time.monotonic()
     console = Console(highlight=False, soft_wrap=True)
+    console.width = max(console.width, WIDTH)
     exercises = _chosen(book, list(wanted), everything)
     if not exercises:
         raise fail("there are no exercises to prove", "write exercises/NN-name.md")
@@ -111,7 +113,7 @@ def _table(exercises: list[Exercise], found: list[Findings]) -> object:
     for exercise, findings in zip(exercises, found, strict=True):
         cells = [f"[red]{findings.counts[n]} ✗[/red]" if findings.problems[n]
                  else findings.counts[n] for n in HEADINGS]
-        table.add_row(f"{exercise.printed} {exercise.id}", *cells)
+        table.add_row(exercise.id, *cells)
     return table
 
 

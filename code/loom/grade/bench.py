@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 LOADING = 5.0  # seconds that running an answer's file may take
 REFERENCE = 60.0  # seconds for the reference: its author has seen to it
+LEAST_PATIENCE = 1.0  # seconds, with answers that are expected to be wrong
 SHORTEST = 0.05  # seconds that every call may take, however quick the reference is
 
 # By exercise, seed, case and number of the call: what the reference makes of it.
@@ -45,8 +46,9 @@ class Bench:
     """The reference and the answer, each in its worker, side by side."""
 
     def __init__(self, exercise: Exercise, warm: Warm, seed: int, cases: Sequence[Case],
-                 source: str, file: str, text: Text, known: Known | None = None) -> None:
-        self.known = known
+                 source: str, file: str, text: Text, known: Known | None = None,
+                 patience: float | None = None) -> None:
+        self.known, self.patience = known, patience
         self.exercise, self.warm, self.seed, self.text = exercise, warm, seed, text
         self.review = Review(exercise, text, file, seed)
         self.source, self.file = source, file
@@ -187,7 +189,8 @@ class Bench:
             if not case.drive and not self.defined[case.call]:
                 return [f"`{case.call}` is no function", "→ keep the `def` or `class` of the stub"]
             assert self.answer is not None
-            reply = self.answer.ask(self._message(case, call), case.seconds, case.megabytes)
+            reply = self.answer.ask(self._message(case, call), self._limit(case, expected),
+                                    case.megabytes)
             lines = self.review.faults(case, call, reply, expected)
             if not lines and case.times is not None:
                 lines = self._slow(case, call, reply, expected)
@@ -197,6 +200,12 @@ class Bench:
                 head = messages.called(case, call, self.exercise.solution, (i + 1, len(calls)))
                 return [*head, *lines]
         return []
+
+    def _limit(self, case: Case, reference: Reply) -> float:
+        """The seconds that a call may take."""
+        if self.patience is None:
+            return case.seconds
+        return min(case.seconds, max(LEAST_PATIENCE, self.patience * reference.seconds))
 
     def _slow(self, case: Case, call: Call, reply: Reply, reference: Reply) -> list[str]:
         """What is wrong with the time it took: the best of some tries counts.
@@ -213,7 +222,8 @@ class Bench:
         for attempt in range(3):
             if attempt and mine - around > 4 * max(SHORTEST, case.times * theirs):
                 break  # beyond any noise
-            again = self.answer.ask(self._message(case, call), case.seconds, case.megabytes)
+            again = self.answer.ask(self._message(case, call), self._limit(case, reference),
+                                    case.megabytes)
             if again.message is None:
                 break
             more, least = _taken(self.expect(case, call))

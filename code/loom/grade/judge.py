@@ -35,7 +35,7 @@ LARGEST = 1 << 20  # characters of an answer
 def judge(exercise: Exercise, answer: Answer | str, *, seed: int | None = None,
           everything: bool = False, warm: Warm | None = None,
           sandbox: Sandbox | None = None, known: Known | None = None,
-          only: Collection[str] | None = None) -> Verdict:
+          only: Collection[str] | None = None, patience: float | None = None) -> Verdict:
     """Judge an answer.
 
     Args:
@@ -48,6 +48,8 @@ def judge(exercise: Exercise, answer: Answer | str, *, seed: int | None = None,
         known: what the reference made of earlier calls, which is used and added to: for
             many answers to one exercise. What is timed is asked again all the same.
         only: names of the cases to run; default: all of them.
+        patience: stop a call that takes so many times the reference's time, and more than
+            a second, before the time of its case is up: for answers that are known to be wrong.
 
     Raises:
         LoomError: the exercise itself is wrong (its cases, its reference), or
@@ -68,7 +70,8 @@ def judge(exercise: Exercise, answer: Answer | str, *, seed: int | None = None,
         if warm is None or not exercise.libraries <= warm.libraries:
             of = sandbox if warm is None else warm.sandbox
             warm = stack.enter_context(Warm(exercise.libraries, sandbox=of))
-        bench = Bench(exercise, warm, seed, cases, source, file, text, known)
+        bench = Bench(exercise, warm, seed, cases, source, file, text, known,
+                      patience)
         stack.callback(bench.close)
         problem = bench.open()
         for i, case in enumerate(() if problem else cases):

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loom.exercise.model import Code, Exercise
+from loom.grade.cases import load_cases
 from loom.grade.judge import Known, Verdict, judge
 from loom.grade.warm import Warm
 from loom.prove.degenerate import degenerate
@@ -30,6 +31,7 @@ PROOFS = {
     9: "same seed, same verdict",
     10: "the stub contains no line of its solution",
 }
+PATIENCE = 25.0  # times the reference's time that a wrong answer is given
 LINES = 12  # that a learner reads about one failed case
 
 
@@ -111,6 +113,7 @@ class _Prover:
         self.findings = Findings(exercise.id)
         self.seed = 1_000  # fixed, so that a proof can be repeated
         self.known: Known = {}  # what the reference says, of every seed
+        self.cases = [case.name for case in load_cases(exercise)]
         self.alone: dict[str, str] = {}  # a case, and a wrong answer that only it catches
 
     def run(self) -> Findings:
@@ -125,10 +128,10 @@ class _Prover:
         return self.findings
 
     def _judge(self, source: str, seed: int | None = None, everything: bool = True,
-               only: str | None = None) -> Verdict:
+               only: str | None = None, patience: float | None = None) -> Verdict:
         return judge(self.exercise, source, seed=self.seed if seed is None else seed,
                      everything=everything, warm=self.warm, known=self.known,
-                     only=None if only is None else (only,))
+                     only=None if only is None else (only,), patience=patience)
 
     def _seeds(self, count: int) -> range:
         return range(self.seed, self.seed + count)
@@ -166,7 +169,8 @@ class _Prover:
             missed = []
             for seed in self._seeds(self.plan.wrong_seeds):
                 verdict = self._judge(answer.source, seed,
-                                      only=None if seed == self.seed else answer.caught_by)
+                                      only=None if seed == self.seed else answer.caught_by,
+                                      patience=PATIENCE)
                 failed = {o.case: o for o in verdict.outcomes if o.state == "failed"}
                 if answer.caught_by not in failed:
                     missed.append(seed)
@@ -192,10 +196,12 @@ class _Prover:
         used, survivors, total, excused = set(), [], 0, 0
         for change in mutants(self.exercise.solution):
             total += 1
-            verdict = self._judge(change.source)
+            everything = not set(self.cases) <= set(self.alone)  # needed to see what is idle
+            verdict = self._judge(change.source, everything=everything, patience=PATIENCE)
             if verdict.state != "passed":
-                self._note_alone(str(change),
-                                 [o.case for o in verdict.outcomes if o.state == "failed"])
+                if everything:
+                    self._note_alone(str(change),
+                                     [o.case for o in verdict.outcomes if o.state == "failed"])
                 continue
             if (change.old, change.new) in justified:
                 used.add((change.old, change.new))
@@ -227,9 +233,8 @@ class _Prover:
         self.findings.add(5, str(len(answers)), problems)
 
     def _idle(self) -> None:
-        cases = [outcome.case for outcome in self._judge(self.exercise.solution).outcomes]
-        idle = [case for case in cases if case not in self.alone]
-        self.findings.add(6, f"{len(cases) - len(idle)}/{len(cases)}",
+        idle = [case for case in self.cases if case not in self.alone]
+        self.findings.add(6, f"{len(self.cases) - len(idle)}/{len(self.cases)}",
                           [f"`{case}` is idle: whatever it catches, another case catches too"
                            for case in idle])
 
