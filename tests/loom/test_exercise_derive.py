@@ -100,7 +100,7 @@ EXERCISES = (exercise(), exercise("second-one", 2, "Short."))
 def test_a_statement_as_comments() -> None:
     assert comments(STATEMENT, TITLES) == """\
 # Some words with $a + b$ and `code that must not break`, see “Where it
-# starts”. They go on *here*, by (formula in “Where it starts”) of
+# starts”. They go on *here*, by the formula of section “Where it starts” of
 # [shannon1948] and the other.
 #
 # - a first item that is so long that it takes a second line, which hangs

@@ -101,3 +101,13 @@ def test_what_wrong_values_have_in_common_is_told(change: Any, words: str | None
 def test_no_pattern_is_seen_in_two_values_or_in_one_repeated() -> None:
     assert len(differences(A([2.0, 4.0]), A([1.0, 2.0]))) == 1
     assert len(differences(A([2.0, 2.0, 2.0]), A([1.0, 1.0, 1.0]))) == 1
+
+
+def test_imprecise_values_are_not_said_to_stand_in_another_order() -> None:
+    expected = A([16764.221595220577, -3.0, 12.5])
+    for got in (expected * (1 + 2.5e-9), expected * A([1 + 2.5e-9, 1, 1 - 1e-9])):
+        assert differences(got, expected)[1:] == ["right to about 8 digits; the case wants more"]
+
+
+def test_no_first_ones_are_right_where_there_are_none() -> None:
+    assert differences([], [1]) == ["a list of 0, expected 1"]

@@ -155,7 +155,7 @@ def test_lines_are_those_of_the_learners_file(warm: Warm) -> None:
     ("return {1: object()}", ["a value of type object at [1]"]),
     ("return x.view(np.matrix)", ["numpy.matrix"]),
     ("raise NotImplementedError", ["still to be written"]),
-    ("return softmax(x)", ["RecursionError", "calls itself without end"]),
+    ("return softmax(x)", ["RecursionError", "more than a thousand levels deep", "that deep?"]),
     ("return undefined", ["NameError", "answer.py:4   return undefined", "spelled"]),
     ("import sys; sys.exit(0)", ["SystemExit", "return the value instead"]),
     ("import os; os._exit(0)", ["ended its own process"]),
@@ -169,6 +169,7 @@ def test_lines_are_those_of_the_learners_file(warm: Warm) -> None:
     ("import os; os.close(62)", ["broke off the connection"]),
     ("import os; os.write(62, b'x' * 64)", ["wrote to the grader's own channel"]),
     ("return np.zeros(1 << 40)", ["MemoryError", "more memory"]),
+    ("raise RuntimeError(\"DefaultCPUAllocator: can't allocate memory\")", ["more memory than"]),
     ("open('a', 'w').write('a'); open('/etc/x', 'w')", ["Error", "see no files"]),
 ])
 def test_what_a_call_comes_to_is_told(check: Any, body: str, words: list[str]) -> None:
@@ -400,3 +401,25 @@ def test_no_frame_of_ours_is_printed(check: Any) -> None:
     answer = "import traceback\ndef softmax(x):\n    traceback.print_stack()\n    return x\n"
     output = check(answer).output
     assert 'File "answer.py", line 3, in softmax' in output and "grader" not in output
+
+
+def test_a_small_dict_is_shown_whole(check: Any) -> None:
+    solution = "def size(parents, of):\n    return len(parents)\n"
+    cases = '''case("a", lambda r: [{f"n{i}": ["n1", "n2"] for i in range(7)}, 1], why="w")'''
+    found = text(check("def size(parents, of): return 0", solution, cases))
+    assert "parents = {'n0': ['n1', 'n2']," in found and "'n6': ['n1', 'n2']}" in found
+
+
+def test_a_bare_class_has_no_parameters_in_its_stub(warm: Warm) -> None:
+    from dataclasses import replace
+
+    cases = """
+    def use(answer):
+        return answer.Bag().size()
+    case("a", lambda r: [], drive=use, why="w")
+    """
+    one = made("class Bag:\n    def size(self):\n        return 0\n", cases)
+    for stub, words in (("class Bag:\n    pass\n", "parameters that the statement gives it"),
+                        ("class Bag:\n    def size(self): pass\n", "stub's parameters")):
+        found = text(judge(replace(one, stub=stub), "class Bag: n = 1\n", warm=warm))
+        assert f"is it there, with the {words}?" in found

@@ -143,7 +143,7 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
         screen.say("")
         screen.text(total(verdicts), "bold")
     if passed:
-        _suggest(screen, shelf, desk)
+        _suggest(screen, shelf, desk, verdicts[-1].exercise)
     tell(screen, notes)
     _refuse(problems)
     return passed
@@ -189,12 +189,14 @@ def _one_of_many(screen: Screen, exercise: Exercise, verdicts: Sequence[Verdict]
     show_short(screen, exercise, verdicts[-1], around, told)
 
 
-def _suggest(screen: Screen, shelf: Shelf, desk: Desk) -> None:
+def _suggest(screen: Screen, shelf: Shelf, desk: Desk, done: str) -> None:
     """What to do next, after full marks."""
     from loom.cli.tables import next_exercise, states
 
     found = states(shelf, desk, read_progress(desk.folder), shelf.exercises)
-    following = next_exercise(shelf.exercises, found)
+    there = [chapter for chapter in shelf.by_chapter if desk.files(chapter)]
+    after = next(e for e in shelf.exercises if e.id == done)
+    following = next_exercise(shelf.exercises, found, after, there)
     if following is not None:
         screen.text(f"Next: {following.printed} {following.title} ({following.minutes} minutes), "
                     f"loom list {following.id}", "dim", indent=2)

@@ -92,6 +92,8 @@ def _head(screen: Screen, exercise: Exercise, verdict: Verdict, around: Around,
 def _case(screen: Screen, outcome: Outcome) -> None:
     from rich.text import Text
 
+    from loom.grade.messages import of_the_call
+
     passed = outcome.state == "passed"
     sign, style = ("✓", "green") if passed else ("✗", "red")
     screen.row(Text.assemble((f"{sign} ", style), (outcome.case, "" if passed else "bold")),
@@ -100,7 +102,8 @@ def _case(screen: Screen, outcome: Outcome) -> None:
         return
     for line in outcome.lines:
         screen.text(*_styled(line), indent=6)
-    if outcome.why and not any(outcome.why in line for line in outcome.lines):
+    if outcome.why and not of_the_call(outcome.lines) and not any(
+            outcome.why in line for line in outcome.lines):
         screen.text(f"→ {outcome.why}", "yellow", indent=6, hang=2)
 
 

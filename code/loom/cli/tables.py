@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -100,10 +100,18 @@ def as_summary(shelf: Shelf, found: Mapping[str, str], progress: Progress) -> di
 
 
 def next_exercise(exercises: Sequence[Exercise], found: Mapping[str, str],
-                  after: str | None = None) -> Exercise | None:
-    """What to do next: what was begun, else the next one in the book."""
-    rest = [e for e in exercises if found[e.id] not in ("passed", "solution seen")
-            and e.id != after]
+                  after: Exercise | None = None,
+                  there: Container[str] = ()) -> Exercise | None:
+    """What to do next: what was begun, else the next one in the book.
+
+    After an exercise, those of its chapter come first, the later ones before
+    the earlier; then those of chapters whose file is there.
+    """
+    rest = [e for e in exercises if found[e.id] not in ("passed", "solution seen")]
+    if after is not None:
+        same = [e for e in rest if e.chapter == after.chapter and e.id != after.id]
+        later = [e for e in same if e.number > after.number]
+        return next(iter(later or same or [e for e in rest if e.chapter in there] or rest), None)
     begun = [e for e in rest if found[e.id] != "not started"]
     return next(iter(begun or rest), None)
 

@@ -141,6 +141,7 @@ def page_of(exercise: Exercise, verdict: Verdict, around: Around,
             notes: Sequence[str] = ()) -> str:
     """A verdict as HTML that needs no style sheet, light or dark."""
     from loom.cli.show import next_hint, points
+    from loom.grade.messages import of_the_call
 
     said = html.escape
     good, bad = "color:#2a9d4a", "color:#d1495b"
@@ -159,7 +160,8 @@ def page_of(exercise: Exercise, verdict: Verdict, around: Around,
                     f"{'✓' if passed else '✗'}</span> {said(outcome.case)} "
                     f"({outcome.earned:g}/{outcome.points:g})</div>")
         if not passed:
-            rows.append(_lines([*outcome.lines, f"→ {outcome.why}"]))
+            why = [] if of_the_call(outcome.lines) else [f"→ {outcome.why}"]
+            rows.append(_lines([*outcome.lines, *why]))
     waiting = sum(o.state == "not run" for o in verdict.outcomes)
     if waiting and verdict.state == "failed":
         rows.append(f"<div>· {waiting} more not run yet: fix the one above, or use "

@@ -37,7 +37,7 @@ def without_roles(text: str, named: Named = unknown) -> str:
             return f"{kind}“{title}”" if title else f"`{label}`"
         if role == "eq":
             title = named(label)
-            return f"(formula in “{title}”)" if title else f"(formula `{label}`)"
+            return f"the formula of section “{title}”" if title else f"formula `{label}`"
         if role.startswith("cite"):
             return f"[{label}]"
         return f"${content}$" if role == "math" else content

@@ -204,8 +204,9 @@ def _sequences(got: Any, expected: Any, how: Any, where: str) -> list[str]:
             found = differences(one, other, **how, where=f"{where}[{i}]")
             if found:
                 return [f"{at}a {kind} of {len(got)}, expected {len(expected)}", *found][:3]
-        return [f"{at}a {kind} of {len(got)}, expected {len(expected)}; "
-                f"the first {min(len(got), len(expected))} are right"]
+        same = min(len(got), len(expected))
+        return [f"{at}a {kind} of {len(got)}, expected {len(expected)}"
+                + (f"; the first {same} are right" if same else "")]
     for i, (one, other) in enumerate(zip(got, expected, strict=True)):
         found = differences(one, other, **how, where=f"{where}[{i}]")
         if found:

@@ -81,18 +81,21 @@ def called(case: Case, call: Call, solution: str, count: tuple[int, int]) -> lis
         what = _purpose(case.drive) or "the grader's steps"
         if not pairs:
             return [several + what]
-        inside = "; ".join(f"{name}{value(v)}" for name, v in pairs)
-        return [plain(f"{several}{what}, with {inside}")]
+        return _with(f"{several}{what}, with", pairs, WIDEST)
     if sum(map(len, literal)) + 2 * len(literal) <= 76 and all(
             "…" not in text for text in literal):
         return [f"{several}{case.call}({', '.join(literal)})"]
     heads = ", ".join(name for name, _ in pairs)
-    one = f"{several}{case.call}({heads}) with " + "; ".join(
-        f"{name}{value(v)}" for name, v in pairs)
-    if len(one) <= 110:
-        return [one]
-    lines = [f"{several}{case.call}({heads}) with"]
-    lines += [plain(f"  {name}{value(v)}", 110) for name, v in pairs[:4]]
+    return _with(f"{several}{case.call}({heads}) with", pairs, 110)
+
+
+def _with(head: str, pairs: Sequence[tuple[str, Any]], longest: int) -> list[str]:
+    """A call and its arguments: in one line of at most this length, or each in its own."""
+    said = [f"{name}{value(v)}" for name, v in pairs]
+    one = f"{head} {'; '.join(said)}"
+    if len(one) <= longest:
+        return [plain(one)]
+    lines = [plain(head), *(plain(f"  {text}", WIDEST + 60) for text in said[:4])]
     return lines + ([f"  and {len(pairs) - 4} more arguments"] if len(pairs) > 4 else [])
 
 
@@ -118,10 +121,11 @@ def value(found: Any) -> str:
         if finite.size:
             text += f", values {number(finite.min())} to {number(finite.max())}"
         return text + (f", {odd:,} not finite" if odd else "")
-    text = short(found)
-    if isinstance(found, list | tuple | dict | set | str | bytes) and text.endswith("…"):
-        return f": {type(found).__name__} of {len(found):,}, {short(found, 40)}"
-    return f" = {text}"
+    if isinstance(found, list | tuple | dict | set | str | bytes):
+        text = short(found, WIDEST)
+        return f": {type(found).__name__} of {len(found):,}, {text}" if text.endswith("…") \
+            else f" = {text}"
+    return f" = {short(found)}"
 
 
 def ended(reply: Reply, text: Text, file: str, seconds: float, megabytes: int,
@@ -181,10 +185,11 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
         return "leave out exit() and sys.exit(): return the value instead"
     if "EOFError" in kinds and "EOF when reading a line" in said:
         return "your answer asks for input, and graders have no keyboard: leave out input()"
-    if "MemoryError" in kinds:
+    if "MemoryError" in kinds or "DefaultCPUAllocator" in said:  # torch's is a RuntimeError
         return "it asks for more memory than a case may use: is an array larger than it must be?"
     if "RecursionError" in kinds:
-        return "it calls itself without end: is there a case in which it stops?"
+        return "it calls itself more than a thousand levels deep: is there a case in which it " \
+               "stops, or is the input that deep?"
     if "ModuleNotFoundError" in kinds:
         return "use only Python's own modules, numpy, and what the exercise names"
     if "OSError" in kinds:
@@ -251,5 +256,16 @@ def unsendable(what: str) -> list[str]:
     return lines
 
 
-__all__ = ["Text", "called", "ended", "missing", "nothing", "parameters", "plain",
+OF_THE_CALL = (
+    "it changes its argument", "it defines no `", "the grader calls ", "→ the grader calls it",
+    "→ this part is still to be written", "→ your function returns nothing",
+    "→ your function prints its result", "it sent the grader no ")
+
+
+def of_the_call(lines: Sequence[str]) -> bool:
+    """Whether a report is on the call alone: what a case says of its values is beside it."""
+    return any(line.startswith(OF_THE_CALL) for line in lines)
+
+
+__all__ = ["Text", "called", "ended", "missing", "nothing", "of_the_call", "parameters", "plain",
            "raised", "signature", "unsendable", "value", "warned"]

@@ -9,6 +9,7 @@ import numpy as np
 from loom.grade.words import number
 
 FEWEST = 3  # values that a pattern is seen in
+FEWEST_DIGITS = 3  # that all values are right to, to speak of digits
 SAME = 1e-6  # relative spread of what counts as one number
 
 
@@ -30,6 +31,8 @@ def pattern(got: Any, expected: Any) -> str:
         return f"every value is {number(a[0])}"
     size = float(np.abs(b).max())
     with np.errstate(all="ignore"):
+        if np.abs(a - b).max() <= SAME * size:
+            return _digits(a, b) if expected.dtype.kind == "f" else ""
         if np.abs(np.sort(a) - np.sort(b)).max() <= SAME * size:
             return "they are the right values in another order"
         gap = a - b
@@ -44,3 +47,12 @@ def pattern(got: Any, expected: Any) -> str:
                 return "every value has the wrong sign"
             return f"every value is {number(round(factor, 6))} times what is expected"
     return ""
+
+
+def _digits(a: Any, b: Any) -> str:
+    """To how many digits values are right that differ by little; empty if one is wrong."""
+    wrong = a != b
+    worst = float((np.abs(a - b)[wrong] / np.abs(b[wrong])).max(initial=0.0))
+    if not 0 < worst <= 10.0 ** -FEWEST_DIGITS:
+        return ""
+    return f"right to about {int(-np.log10(worst))} digits; the case wants more"

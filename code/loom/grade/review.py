@@ -46,7 +46,9 @@ class Review:
         if case.raises is not None:
             return self._refused(case, call, got) or []
         if isinstance(error, dict):
-            by = "the grader calls it: is it there, with the stub's parameters?"
+            given = "stub's parameters" if "def " in self.exercise.stub \
+                else "parameters that the statement gives it"
+            by = f"the grader calls it: is it there, with the {given}?"
             return [*messages.raised(error, self.text, by), *notes[:1]]
         if "unsendable" in got:
             return messages.unsendable(str(got["unsendable"]))

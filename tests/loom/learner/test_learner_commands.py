@@ -301,3 +301,35 @@ def test_a_mistake_of_the_book_stops_no_other_check(ready: Any, source: str) -> 
     assert "the reference fails" in said.error and "01-first.md:" in said.error
     data = json.loads(ready.loom("check", "--json").text)
     assert not data["passed"] and [e["exercise"] for e in data["exercises"]] == ["half-of-it"]
+
+
+def test_next_stays_in_the_chapter() -> None:
+    from types import SimpleNamespace as Some
+
+    from loom.cli.tables import next_exercise
+
+    every: Any = [Some(id=f"{c}{n}", chapter=c, number=n) for c in "abc" for n in (1, 2, 3)]
+    found = {e.id: "not started" for e in every} | {"a2": "failed"}
+
+    def following(after: str, *passed: str) -> Any:
+        done = found | dict.fromkeys([after, *passed], "passed")
+        one = next(e for e in every if e.id == after)
+        return next_exercise(every, done, one, ["b", "c"]).id
+
+    assert following("b1") == "b2" and following("b3") == "b1"
+    assert following("b3", "b1", "b2") == "c1"
+    assert following("b3", "b1", "b2", "c1", "c2", "c3") == "a1"
+
+
+def test_why_is_left_out_where_the_call_is_at_fault() -> None:
+    import io
+
+    from loom.cli.screen import Screen
+    from loom.cli.show import _case
+    from loom.grade.verdict import Outcome
+
+    for lines, shown in ((("it changes its argument grad", "→ work on a copy"), False),
+                         (("got 1, expected 2",), True)):
+        file = io.StringIO()
+        _case(Screen(file=file, width=88), Outcome("a", 1, 0, "failed", lines, "the reason"))
+        assert ("the reason" in file.getvalue()) == shown
