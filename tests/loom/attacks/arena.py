@@ -38,6 +38,9 @@ HERE = Path(__file__).parent
 PORT = 47113  # visitors of this port have got out of their cage
 SECRET = "b1946ac92492d2347c6235b4d2611184"  # in the judge's environment and arguments
 FOLDERS = ("/tmp", "/dev/shm", "/var/tmp")
+KEPT = sorted({path for path in (HERE.parents[2], Path(sys.prefix), Path(sys.base_prefix))
+               if any(path.is_relative_to(folder) for folder in FOLDERS)})
+BIND = 4096 | 16384  # mount(2): bind, recursively
 MEMORY = 5 << 30  # bytes of all processes together at which the arena ends
 PROCESSES = 900
 PATIENCE = 3.0  # seconds in which what is being ended may end
@@ -342,9 +345,16 @@ class Arena:
         """Empty folders to write in, a book, an address that can be called."""
         libc = ctypes.CDLL(None)
         if self.apart:
+            kept = {path: os.open(path, os.O_PATH) for path in KEPT}
             for folder in FOLDERS:
                 if libc.mount(b"none", folder.encode(), b"tmpfs", 0, b"size=400m") != 0:
                     raise OSError(f"no file system of its own on {folder}")
+            for path, place in kept.items():  # a book that lies in /tmp is still there
+                path.mkdir(parents=True, exist_ok=True)
+                if libc.mount(f"/proc/self/fd/{place}".encode(), os.fsencode(path), None,
+                              BIND, None) != 0:
+                    raise OSError(f"{path} cannot be kept")
+                os.close(place)
             home = Path("/tmp/arena")
         else:
             libc.prctl(36, 1, 0, 0, 0)  # orphans come here
@@ -377,6 +387,8 @@ def _above(pid: int, parents: dict[int, int]) -> Iterator[int]:
 
 def _below(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
+        if path in KEPT:
+            continue
         yield path
         if path.is_dir() and not path.is_symlink() and len(str(path)) < 3000:
             yield from _below(path)
