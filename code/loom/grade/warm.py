@@ -29,6 +29,7 @@ RUN = ("import sys; del sys.argv[0]; __file__ = sys.argv[0]; "
        "exec(compile(open(__file__, encoding='utf-8').read(), '<grader>', 'exec'))")
 KEPT = 2  # workers with references that wait for the next answer
 START = 120.0  # seconds for the first word of a process that imports torch on a busy machine
+LARGE = 1 << 20  # bytes: what is larger is given back at once, so that memory is what is in use
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
            "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 
@@ -91,6 +92,7 @@ class Warm:
         environment = {
             "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": self._where,
             "TMPDIR": self._where, "PYTHONHASHSEED": "0", **dict.fromkeys(THREADS, "1"),
+            "MALLOC_MMAP_THRESHOLD_": str(LARGE),
             **{name: os.environ[name] for name in ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
                if name in os.environ}}
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115
