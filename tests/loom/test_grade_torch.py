@@ -108,7 +108,7 @@ case("forward and backward", lambda r: [weights(r, 6), tensor(r.normal(size=(3, 
 def test_a_module_is_graded_by_outputs_and_gradients(check: Any) -> None:
     assert check(MODULE, MODULE, MODULE_CASES).state == "passed"
     found = text(check(MODULE.replace("silu", "relu"), MODULE, MODULE_CASES))
-    assert "a module with our weights, forward and backward, with weights: dict of 2" in found
+    assert "a module with our weights, forward and backward, with\nweights: dict of 2" in found
     assert "['out']: shape (3, 6) ✓  dtype float64 ✓  18 of 18 values differ" in found
     found = text(check(MODULE.replace("self.gate(x)))", "self.gate(x).detach()))"), MODULE,
                        MODULE_CASES))

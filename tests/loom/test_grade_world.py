@@ -102,8 +102,9 @@ def test_environment(warm: Warm, monkeypatch: pytest.MonkeyPatch) -> None:
         _, verdict = run(fresh, "import os, sys; print(*os.environ); print(sys.argv, sys.path)")
     names, rest = verdict.output.splitlines()
     assert set(names.split()) <= {
-        "HOME", "LC_ALL", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS",
-        "OPENBLAS_NUM_THREADS", "PATH", "PWD", "PYTHONHASHSEED", "TMPDIR",
+        "HOME", "LC_ALL", "MALLOC_MMAP_THRESHOLD_", "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "PATH", "PWD",
+        "PYTHONHASHSEED", "TMPDIR",
         "VECLIB_MAXIMUM_THREADS", "LD_LIBRARY_PATH"}
     assert "code" not in rest and "''" not in rest
 
