@@ -37,7 +37,8 @@ IMPRINT = (
     "Code: MIT License.",
     "The code in this book is the code that ran, and the outputs are what it printed. "
     "The package that it makes comes with the source of the book.",
-    "Set in Libertinus Serif, New Computer Modern Math and DejaVu Sans Mono, by Typst.",
+    "Set in Libertinus Serif, New Computer Modern Math and DejaVu Sans Mono, by Typst; "
+    "Devanagari in Shobhika, Japanese in IPAexGothic.",
 )
 CONTENTS, INDEX = "book:contents", "book:index"
 

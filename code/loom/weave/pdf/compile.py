@@ -19,9 +19,15 @@ STANDARD: Literal["ua-1"] = "ua-1"  # tagged and readable aloud, or it does not 
 
 # The fonts that a kind of text is set in: the same lists as in book.typ.
 FONTS = {
-    "text": ("Libertinus Serif", "New Computer Modern", "DejaVu Sans"),
-    "mono": ("DejaVu Sans Mono",),
+    "text": ("Libertinus Serif", "New Computer Modern", "DejaVu Sans", "Shobhika", "IPAexGothic"),
+    "mono": ("DejaVu Sans Mono", "DejaVu Sans", "Shobhika", "IPAexGothic"),
     "math": ("New Computer Modern Math", "DejaVu Sans"),
+}
+# Where fonts that Typst does not bring come from: packages and their folders.
+FONT_FOLDERS = {
+    "matplotlib": "mpl-data/fonts/ttf",  # DejaVu
+    "devanagari_fonts": "fonts",         # Shobhika
+    "matplotlib_fontja": "fonts",        # IPAexGothic, for Japanese and much of Chinese
 }
 _MARK = re.compile(r"^// @ (.+?):(\d+)$")
 _LABEL = re.compile(r'(#xref\(|#part\()("(?:[^"\\]|\\.)*")')
@@ -30,14 +36,18 @@ _CITED = re.compile(re.escape(text.CITED_BY) + r"(.*?)\*/")
 
 @lru_cache(maxsize=1)
 def fonts() -> Any:
-    """Typst's own fonts and the DejaVu fonts that matplotlib brings; no others."""
+    """Typst's own fonts and those of the packages above; none of the system's."""
     import typst
 
-    package = find_spec("matplotlib")  # found, not imported: that takes half a second
-    assert package is not None and package.origin is not None
-    folder = Path(package.origin).parent / "mpl-data" / "fonts" / "ttf"
+    folders = []
+    for name, folder in FONT_FOLDERS.items():
+        package = find_spec(name)  # found, not imported: that takes half a second
+        if package is None or package.origin is None:
+            raise fail(f"the package {name}, which has fonts of the PDF, is not installed",
+                       "install what requirements.lock names")
+        folders.append(str(Path(package.origin).parent / folder))
     return typst.Fonts(include_system_fonts=False, include_embedded_fonts=True,
-                       font_paths=[str(folder)])
+                       font_paths=folders)
 
 
 def substitute(source: str, aliases: Mapping[str, str],
