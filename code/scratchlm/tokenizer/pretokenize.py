@@ -1,0 +1,116 @@
+"""Chapter 4: Tokens: from raw bytes to a vocabulary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+import regex
+
+# § sec-pretokenize
+GPT2_PATTERN = (
+    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+"
+    r"|\s+(?!\S)|\s+"
+)
+
+
+@lru_cache(maxsize=64)
+def compile_pattern(pattern: str) -> regex.Pattern[str]:
+    """The compiled pattern.
+
+    Raises:
+        ValueError: not a regular expression of the package ``regex``.
+    """
+    try:
+        return regex.compile(pattern)
+    except regex.error as error:
+        raise ValueError(
+            f"pattern {pattern!r} is no regular expression: {error}"
+        ) from None
+
+
+def pretokenize(text: str, pattern: str = GPT2_PATTERN) -> Iterator[str]:
+    """The pre-tokens of a text, in order: no token crosses their borders.
+
+    Args:
+        text: any string.
+        pattern: regular expression of the package ``regex``. What it does
+            not match is left out, as in tiktoken.
+    """
+    for match in compile_pattern(pattern).finditer(text):
+        yield match.group()
+
+
+GPT4_PATTERN = (
+    r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+"
+    r"| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s"
+)
+
+
+def bytes_to_unicode() -> dict[int, str]:
+    """One printable character for every byte, as GPT-2 writes them.
+
+    The printable characters of Latin-1 stand for themselves; the other 68
+    bytes, in order, take the characters from U+0100 on (Radford et al.
+    2019, in the code published with it).
+
+    Returns:
+        256 entries, byte to character.
+    """
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    table = {byte: chr(byte) for byte in printable}
+    for byte in range(256):
+        if byte not in table:
+            table[byte] = chr(256 + len(table) - len(printable))
+    return table
+
+
+BYTE_CHARS = "".join(bytes_to_unicode()[byte] for byte in range(256))
+
+CUT = re.compile(r"(?<=\S)(?= \S)")
+
+
+def cut_text(text: str, pattern: str = GPT2_PATTERN) -> list[str]:
+    """Pieces of a text that can be pre-tokenized one by one.
+
+    With GPT-2's and GPT-4's patterns a single space between two characters
+    that are not white space begins a pre-token, whatever surrounds it.
+    Other patterns promise nothing, so there the whole text is one piece.
+
+    Returns:
+        Pieces whose pre-tokens, one after the other, are the text's.
+    """
+    if pattern in (GPT2_PATTERN, GPT4_PATTERN):
+        return CUT.split(text)
+    return [text]
+
+
+# § sec-tokenizer-streams
+LOOKAHEAD = 4                 # characters that can still change a token
+
+
+def settled(text: str, pattern: str = GPT2_PATTERN) -> int:
+    """How much of a text is pre-tokenized for good, whatever follows it.
+
+    Exact for GPT-2's and GPT-4's patterns, where a border depends on at
+    most LOOKAHEAD characters and the white space after it.
+
+    Args:
+        text: the beginning of a text that starts with a pre-token.
+        pattern: of the pre-tokens.
+
+    Returns:
+        A number of characters; a pre-token of every longer text ends there.
+    """
+    limit = len(text.rstrip()) - LOOKAHEAD
+    at = limit
+    while (at := text.rfind(" ", 1, max(at, 0))) > 0:
+        if CUT.match(text, at) and pattern in (GPT2_PATTERN, GPT4_PATTERN):
+            return at
+    end = 0
+    for match in compile_pattern(pattern).finditer(text):
+        if match.end() > limit:
+            break
+        end = match.end()
+    return end
