@@ -144,7 +144,7 @@ SHARED = {
 * [Once upon a time|Long ago|Once], there [was|lived] {1.intro}.
 / One {*weather} [morning|afternoon|day], {1.intro} [went outside|sat on the steps].
 / {1.intro} lived [in a small house|on a quiet street|next to a bakery].
-/ This is [the|a] story about {1.intro}.
+/ This is [the story of|a story about] {1.intro}.
 / Everybody [on our street|in town] knew {1.intro}.
 """,
     "meet": """
@@ -153,6 +153,11 @@ SHARED = {
 / Next door lived {2.intro}.
 / {1} [often played with|liked to spend time with] {2.intro}.
 / That day, {1} met {2.intro}.
+""",
+    "join": """
+* {1} had another friend, {2.intro}.
+/ With them was {2.intro}.
+/ Soon {2.intro} [came along|joined them].
 """,
     "has": """
 > has 1 2
@@ -190,7 +195,7 @@ SHARED["ends"] = SHARED["end"] + """
 SHARED["aside"] = """
 * Far away, a [bell|dog|train|rooster] could be heard.
 / {*vehicle.a} [rolled|went|came] past.
-/ The sky was {*weather} [and wide|above the roofs].
+/ It was a {*weather} day [from start to end|for the time of year].
 / Somebody was [singing|whistling|hammering] next door.
 / {*animal.an} ran across the road.
 / The {*job} waved from the other side of the street.
@@ -230,8 +235,8 @@ lost A B | x: thing(A), p: place, s: spot
 * They looked [everywhere|high and low|until their feet hurt].
 / Together they [searched|looked all over] {p}.
 > finds B x
-* [At last|Finally|After a long search], {B} found {x.the} {s}.
-/ {B} looked {s}, and there was {x.the}.
+* [At last|Finally|After a long search], {B} found {x.the} {s.at}.
+/ {B} looked {s.at}, and there was {x.the}.
 > gives B x A
 * {B} gave {x.the} back to {A.n}.
 / {B} handed {x.the} to {A.n}, who [beamed|jumped for joy].
@@ -241,7 +246,7 @@ lost A B | x: thing(A), p: place, s: spot
 share A B | f: treat, n: number, m: fewer(n), r: difference(n,m)
 > has A n f
 * {A} had {n} {f.s}.
-/ That day, {A} [baked|bought|brought] {n} {f.s}.
+/ That day, {A} [got|bought|brought] {n} {f.s}.
 / There were {n} {f.s} in {A:s} [bag|lunchbox|pocket].
 * {B} [looked hungry|had nothing to eat|had not eaten all day].
 / "I forgot my [lunch|breakfast]," {B:said}.
@@ -321,7 +326,7 @@ hide A B | x: thing(A), b: box, c: box
 * "[What a trick|You fooled me]!" {A:laughed}.
 / {A} [shook {A.his} head|had to laugh] because it was only a trick.
 
-collect A B | f: item, n: number, m: number(n), s: sum(n,m), p: place
+collect A B | f: item, n: number, m: number(n), s: sum(n,m), p: outdoors
 * {A.n} and {B.n} went to {p} to look for {f.s}.
 / "Let's look for {f.s} at {p}," {A:said} to {B.n}.
 > finds A n f
@@ -383,14 +388,14 @@ gift A B | x: thing, k: color(x)
 """)
 
 PLOTS |= parse_plots("""
-rain A B | p: place, l: landmark
+rain A B | p: place, l: shelter
 > goes A p
 * {A} was [on the way to|playing at|reading a book at] {p}.
 / {A} had gone to {p} without a coat.
 * [Dark|Heavy|Black] clouds came up, and it began to rain.
 / "I felt a drop," {A:said}.
-* {A} ran to [a|an old] {l} and tried to stay dry.
-/ {A} [stood|waited] beside [a|the] {l}, but the rain came from all sides.
+* {A} ran to [an old|the nearest] {l} and tried to stay dry.
+/ {A} [stood|waited] under [an old|the] {l}, but the rain came from all sides.
 * {A} was {*sad} because {A.he} was getting wet.
 / {A:s} [shoes|sleeves|socks] were soon full of water.
 ~
@@ -425,7 +430,7 @@ lie A B | x: thing(B), z: animal
 """)
 
 PLOTS |= parse_plots("""
-stuck A B | x: light, p: place, t: landmark
+stuck A B | x: light, p: outdoors, t: landmark
 @has A x
 * {A} took {x.the} to {p}.
 / At {p}, {A} [played with|was showing off] {x.the}.
@@ -464,4 +469,239 @@ cook A B | d: ingredient, g: ingredient(d), j: job
 / The {d} was [ready by noon|soon done].
 * The {j} [tasted the {d} and asked for more|ate every bit of the {d}].
 / "This is the best {d} in the world," the {j} said.
+""")
+
+PLOTS |= parse_plots("""
+noise A | n: noise, c: culprit
+* That night, {A} heard [strange|soft|loud] {n}.
+/ In the middle of the night, {n} woke {A.n} up.
+* {A} was {*afraid} because of the {n}.
+/ "Is [somebody|a ghost|a robber] there?" {A:whispered}.
+~
+* {A} took a [lamp|broom|candle] and [tiptoed down the stairs|crept closer].
+/ In the end, {A} got out of bed to look.
+> hears A c
+* It was only {c.an}.
+/ Behind the door there was nothing but {c.an}.
+* {A} was {*glad} because the {n} was only {c.an}.
+/ "All that {n}, and it was only you," {A:said} to the {c}.
+
+race A B | l: landmark, z: prize, p: place
+* {A.n} and {B.n} ran a race {p.at}.
+/ "I bet I am faster than you," {A:said} to {B.n} {p.at}.
+* They would race to the {l}, and there was {z.an} to win.
+/ The first to touch the {l} would get {z.an}.
+* {A} [was soon|took the lead and was] far ahead.
+/ {A} [laughed|bragged] and ran as fast as the wind.
+* Then {A} [stopped for a rest|tripped over a root|stopped to wave].
+/ But half way, {A} got a stone in one shoe.
+~
+> wins B z
+* {B} kept running and touched the {l} first.
+/ {B} overtook {A.n} and was first at the {l}.
+* So {B} won the race and got the {z}.
+/ Everybody clapped as {B} was given the {z}.
+* {A} was {*sad} because {B} had won.
+/ "Well run," {A:said} and shook {B:s} hand.
+""")
+
+PLOTS |= parse_plots("""
+guess A B | z: sense, w: sense(z), y: sense
+* {A.n} and {B.n} played a guessing game.
+/ "Let's play a guessing game," {A:said} to {B.n}.
+* "I am thinking of an animal that can {w}," {A:said}.
+/ "My animal can {w}," {A:said}, "so what is it?"
+* "Is it {y.an}?" {B:asked}.
+/ {B} thought hard and guessed {y.an}.
+* "No, {y.s} don't {w}," {A:laughed}.
+/ {A} [shook {A.his} head|giggled], for it was not {y.an}.
+~
+> guesses B z
+* "Then it must be {z.an}," {B:said}.
+/ "It is {z.an}!" {B:cried}.
+* "[Right|Correct|Yes]!" {A:said}.
+/ {A} nodded because only {z.an} can {w}.
+
+plant A | s: seed, p: outdoors
+* {A} [planted|found and planted] a {s} seed {p.at}.
+/ One spring day, {A} put a {s} seed into the ground {p.at}.
+* {A} watered it every [day|morning|evening].
+/ Every day, {A} gave it some water.
+* But nothing [happened|came up], and {A} was {*sad}.
+/ A whole week went by, and nothing could be seen.
+* "[Be patient|Give it time]," the {*job} told {A.him}.
+/ {A} almost gave up hope.
+~
+> grows s
+* Then [one morning|after a warm rain] a green tip came out of the ground.
+/ At last two small leaves [appeared|opened].
+* By summer there was a [tall|fine|strong] {s} plant {p.at}.
+/ The {s} grew and grew until all who came to {p} stopped to look.
+* {A} was proud because the {s} had grown.
+/ "[Waiting|Patience] was worth it," {A:said}.
+""")
+
+PLOTS |= parse_plots("""
+promise A B | h: hour, l: landmark
+> promises A h
+* {A} promised to meet {B.n} at the {l} at {h} o'clock.
+/ "I will be at the {l} at {h} o'clock," {A:promised} {B.n}.
+* But then {A} [began to read|fell asleep|played a game] and forgot the time.
+/ All afternoon, {A} was busy and did not look at the clock.
+~
+* Suddenly {A} remembered the promise.
+/ "Oh dear, my promise!" {A:cried}.
+* {A} ran [all the way|without stopping] to the {l}.
+/ {A} jumped up and raced to the {l}.
+> keeps A h
+* The clock struck {h} just as {A} [arrived|got there].
+/ At {h} o'clock exactly, {A} was there.
+* {B} was {*glad} because {A} had kept the promise.
+/ "I knew you would come," {B:said}.
+
+map A B | l: landmark, m: landmark, b: box, x: thing
+* {A} found an old map in a [book|bottle|attic].
+/ In the [attic|cellar|shed], {A} came across an old map.
+* A [red cross|small arrow|big X] on the map showed the {l}.
+/ "It leads to the {l}," {A:said}.
+* {A} asked {B.n} to come along, and off they went to the {l}.
+/ At the {l}, {A} met {B.n}, who wanted to help.
+* Under [a stone|the moss] there was a note that said: "Go to the {m}."
+/ There {B} found a note with only one word on it, "{m}".
+~
+* So they went on to the {m} and dug a hole.
+/ They ran to the {m} and began to dig.
+> digs A b
+* Deep down there was {b.an}.
+/ Their spade hit something hard, and it was {b.an}.
+> has A x
+* In the {b} there was {x.a}.
+/ {A} opened the {b} and found {x.a}.
+* {A} was {*glad} because the map had told the truth.
+/ "A real treasure!" {B:cried}.
+""")
+
+PLOTS |= parse_plots("""
+borrow A B | x: thing(B), p: place
+@has B x
+* "May I borrow your {x}?" {A:asked}.
+/ {A} asked to borrow {x.the} for a day.
+> gives B x A
+* {B} lent {x.the} to {A.n}.
+/ "Yes, but please be careful with it," {B:said} and handed over {x.the}.
+> goes A p
+* {A} [played with|used] {x.the} {p.at} all day.
+/ {A} took {x.the} to {p} and was very careful.
+~
+> gives A x B
+* In the evening, {A} brought {x.the} back to {B.n}.
+/ {A} cleaned {x.the} and returned it to {B.n}.
+* "You can borrow it [again|any time]," {B:said}.
+/ {B} was {*glad} because {A} had been careful with {x.the}.
+
+wander A | p: place, j: job, l: landmark
+* {A} went for a walk and did not look where {A.he} was going.
+/ {A} followed a [butterfly|rabbit|dragonfly] and forgot the way.
+* Soon {A} [was lost|did not know the way home].
+/ All the [paths|streets] looked the same to {A.n}.
+* {A} was {*afraid} because nobody was there.
+/ "Hello, is anybody here?" {A:called}.
+~
+> meets A j
+* Then a {j} came along the path.
+/ Luckily, {A} met a {j}.
+* "[Turn left|Go straight on] at the {l}, and you will come to {p}," said the {j}.
+/ "From the {l} it is not far to {p}," the {j} told {A.him}.
+> goes A p
+* {A} thanked the {j} and found the {l}.
+/ Indeed, there was the {l}, just as the {j} had said.
+* From {p}, {A} knew the way home.
+/ {A} was {*glad} because {A.he} could see {p} again.
+""")
+
+PLOTS |= parse_plots("""
+rules A B | r: rule, s: rule
+* {A.n} and {B.n} [quarreled|argued] about a game.
+/ Every game of {A.n} and {B.n} ended in a fight.
+* "We need rules," {A:said}.
+/ {A} fetched a pencil and a big sheet of paper.
+> rules A r
+* "The first rule is: {r}," {A:said}.
+/ {A} wrote down the first rule: {r}.
+> rules B s
+* "And the second one is: {s}," {B:said}.
+/ {B} added another rule: {s}.
+~
+* They [hung the paper on the wall|read the rules aloud].
+/ They both promised to keep the rules.
+* When {B} forgot a rule, {A} [pointed at the paper|said: "{r}"].
+/ Once {A} almost forgot the second rule, but {B} whispered: "{s}."
+* After that, they were {*glad} because nobody had to quarrel.
+/ Now they could play for hours without a quarrel.
+
+lift A B C | h: heavy, p: place
+* {A} wanted to move {h.an} {p.at}.
+/ There was {h.an} in {A:s} way {p.at}.
+* {A} pushed and pulled, but the {h} did not move.
+/ The {h} was [much too|far too] heavy for {A.n}.
+* {B} came and pushed, too, but it was not enough.
+/ "Let me help," {B:said}, but the {h} stayed where it was.
+~
+* Then {C.n} [joined in|took hold of it as well].
+/ "You need a third pair of hands," {C:said}.
+> shifts A h p
+* "One, two, three," they counted, and the {h} began to move.
+/ With three of them, the {h} was as light as a feather.
+* {A} thanked {B.n} and {C.n} because they had helped.
+/ "Together we are strong," {A:said} to {B.n} and {C.n}.
+""")
+
+PLOTS |= parse_plots("""
+train A B | h: hour, p: place
+* {A.n} and {B.n} wanted to take the train to {p}.
+/ "Let's take the train to {p}," {A:said} to {B.n}.
+* It would leave at {h} o'clock.
+/ "When does it leave?" {A:asked}, and the sign said {h} o'clock.
+* "Is it [late|time to go]?" {B:asked}.
+/ {B} could not read the clock yet.
+~
+* "The small hand is not at {h} yet," {A:said}.
+/ {A} showed {B.n} how to tell the time by the two hands.
+> leaves B h
+* When the small hand was at {h}, the train [came|rolled in].
+/ At {h} o'clock they heard [a whistle|the train], and they got in.
+* Now {B} could tell the time.
+/ {B} was proud because {B.he} could read the clock.
+
+buy A | x: thing, j: job, n: number, m: fewer(n), r: difference(n,m)
+> has A n
+* {A} had saved {n} coins.
+/ There were {n} coins in {A:s} [purse|money box|pocket].
+* In the shop of the {j}, {A} saw {x.a}.
+/ The {j} had {x.a} in the window, and {A} [wanted|loved] it.
+* "It costs {m} coins," said the {j}.
+/ {x.the} cost {m} coins.
+~
+> has A x
+* {A} counted out {m} coins and got {x.the}.
+/ {A} paid {m} coins for {x.the}.
+* {A} walked out of the shop with {r} coins left.
+/ "Now I have {r} coins left," {A:said}.
+* {A} thanked the {j} and carried {x.the} home.
+/ {A} was {*glad} because {x.the} was not too expensive.
+
+dream A | d: dream, z: animal, c: noise
+* {A} went to bed early and had a dream.
+/ That afternoon, {A} took a nap under a tree and began to dream.
+* In the dream, {A.he} was flying on a {d}.
+/ In the dream, there was a {d} as big as a house.
+* {z.an} [sat|slept] on the {d} and sang a song.
+/ On the {d} lived {z.an} who could talk.
+~
+* "[Welcome|Come in|Good morning]," said the {z}.
+/ The {z} [offered {A.him} some tea|told {A.him} a joke].
+* Suddenly there was {c}, and the {d} was gone.
+/ Then {A} heard {c} and woke up.
+* {A} was {*sad} because the {d} was only a dream.
+/ "What a strange dream," {A:said}.
 """)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import random
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -247,7 +248,7 @@ class Author:
         if kind == "thing":  # keep what the owner has, before any new thing
             for what, who in self.world.holder.items():
                 if who in values and what in WORDS["thing"] and (
-                        what not in scene.values()):
+                        what not in {*scene.values(), *self.world.broken}):
                     return what
         noun = self.stream.pick(self.fresh(CLASSES[kind]), "world")
         self.used.add(noun)
@@ -282,7 +283,8 @@ class Author:
         scene = dict(zip(plot.roles, names, strict=False))
         for role in plot.roles[len(names):]:
             scene[role] = self.meet()
-            self.happen(shared("meet", plot.roles[0], role), scene)
+            how = "meet" if role == "B" else "join"
+            self.happen(shared(how, plot.roles[0], role), scene)
         for var, (kind, args) in plot.variables.items():
             scene[var] = self.draw(kind, args, scene)
         for beat in plot.beats:
@@ -332,6 +334,12 @@ def plural(noun: str) -> str:
     return noun + ("es" if noun.endswith(("ch", "sh", "x", "s")) else "s")
 
 
+@cache
+def shape(line: str) -> str:
+    """A template without its variables' names."""
+    return re.sub(r"\{\w+", "{", line)
+
+
 class Narrator:
     """Finds words for events.
 
@@ -347,9 +355,10 @@ class Narrator:
 
     def sentence(self, event: Event) -> str:
         """One sentence that tells one event."""
-        lines = [line for line in event.beat.lines if line not in self.told]
+        lines = [line for line in event.beat.lines
+                 if shape(line) not in self.told]
         line = self.stream.pick(lines or event.beat.lines, "telling")
-        self.told.add(line)
+        self.told.add(shape(line))
         self.before, self.now = self.now, []
         text = self.render(parse_template(line), event.scene)
         at = 1 if text[0] == '"' else 0
@@ -397,10 +406,13 @@ class Narrator:
                 return self.stream.pick(forms, "mention")
             case "s":
                 return plural(word)
+            case "an":
+                return article(word)
             case "at":
                 return word
-        return "the " + word.split(" the ")[1] if " the " in word and (
-            word in WORDS["place"]) else word
+        if word in WORDS["place"] or word in WORDS["outdoors"]:
+            return word[word.index("the "):]
+        return word
 
     def mention(self, name: str, form: str) -> str:
         """A character, by name or by a pronoun that can mean nobody else."""

@@ -51,9 +51,10 @@ WORDS: dict[str, tuple[str, ...]] = {
         cup bottle ribbon bag backpack notebook pencil marble yo-yo flute
         trumpet bell button candle mirror fan mask crown cape sweater
         jacket belt purse comb brush toy_boat toy_car toy_truck toy_train
-        paintbrush storybook seashell bracelet necklace ring magnet
+        paintbrush seashell bracelet necklace ring magnet
         compass telescope paper_boat stuffed_bear toy_horse guitar
-        tambourine harmonica puzzle teacup spoon hammock sled cushion"""),
+        tambourine harmonica puzzle teacup spoon hammock cushion wallet kettle thermos
+        vest tie glove mitten slipper rattle"""),
     "light": entries("""
         kite hat scarf balloon cap flag paper_plane umbrella handkerchief
         bonnet feather pinwheel shirt towel"""),
@@ -85,6 +86,11 @@ WORDS |= {
         at_the_zoo by_the_bridge by_the_windmill at_the_fair
         in_the_village by_the_canal at_the_campground by_the_fountain
         in_the_greenhouse by_the_waterfall at_the_lighthouse"""),
+    "outdoors": entries("""
+        in_the_park at_the_beach in_the_forest by_the_river by_the_lake
+        in_the_garden in_the_meadow in_the_orchard in_the_valley
+        by_the_pond on_the_hill on_the_island in_the_field by_the_brook
+        in_the_woods in_the_yard on_the_heath by_the_road"""),
     "spot": entries("""
         under_the_bed behind_the_curtain behind_the_stove under_the_stairs
         behind_the_sofa in_a_flower_pot under_the_bench behind_the_door
@@ -121,11 +127,14 @@ WORDS |= {
         no_teasing be_back_before_dark"""),
     "dream": entries("""
         cloud whale moon cheese star rainbow comet paper_ship flying_carpet
-        mountain snowflake teapot seahorse sandcastle forest volcano
+        mountain snowflake teapot seahorse sandcastle volcano
         gingerbread_house"""),
     "landmark": entries("""
         oak well bridge gate tower statue bench fence rock stream
         scarecrow signpost chimney barn_door willow birch"""),
+    "shelter": entries("""
+        oak bridge tower willow birch haystack tent bus_stop arch wall
+        statue chestnut_tree beech cart tree_house roof"""),
     "hour": entries("""
         one two three four five six seven eight nine ten eleven twelve"""),
 }
@@ -137,7 +146,7 @@ TABLES = {  # what belongs to what; both sides reach the text
         curtain=needle quilt=needle vase=glue bowl=glue teapot=glue
         plate=glue clock=screwdriver scooter=screwdriver robot=screwdriver
         music_box=screwdriver bicycle=pump football=pump air_mattress=pump
-        tent=rope swing=rope ladder=rope gate=oil hinge=oil sled=wax
+        tent=rope swing=rope ladder=rope gate=oil door=oil sled=wax
         surfboard=wax bookshelf=nail picture_frame=nail"""),
     "ingredient": table("""
         carrot_soup=carrots apple_pie=apples bread=flour omelet=eggs
@@ -161,7 +170,7 @@ CARRY = entries("stands hangs lies waits")
 
 WORDS |= {
     "glad": entries("""
-        glad happy pleased delighted joyful cheered relieved thankful"""),
+        glad happy pleased delighted joyful relieved thankful"""),
     "sad": entries("""
         sad unhappy upset gloomy miserable sorry downcast glum"""),
     "afraid": entries("""
