@@ -19,7 +19,7 @@ from collections.abc import (
     Mapping,
 )
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -27,9 +27,9 @@ from scratchlm.tokenizer.pretokenize import (
     BYTE_CHARS,
     GPT2_PATTERN,
     bytes_to_unicode,
-    compile_pattern,
-    cut_text,
+    pretokenize,
     settled,
+    slices,
 )
 from scratchlm.tokenizer.special import (
     END_OF_TEXT,
@@ -302,9 +302,35 @@ class BPEModel:
 
 MAX_ID = 0x10FFFF             # a token must fit into one character
 
+CACHED_LENGTH = 64            # characters of the longest word remembered
+
+
+class WordCache(dict[str, tuple[int, ...]]):
+    """Words and their ids, computed when they are first asked for.
+
+    Args:
+        compute: the ids of a word.
+        size: how many may be kept; a full cache starts again.
+    """
+
+    def __init__(
+        self, compute: Callable[[str], tuple[int, ...]], size: int
+    ) -> None:
+        super().__init__()
+        self.compute = compute
+        self.size = size
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        ids = self.compute(word)
+        if len(word) <= CACHED_LENGTH and self.size > 0:
+            if len(self) >= self.size:
+                self.clear()
+            self[word] = ids
+        return ids
+
+
 NEVER = 1 << 62               # the rank of a pair that no merge joins
 LONG_WORD = 200               # tokens from which a heap is worth its price
-CACHED_LENGTH = 48            # characters of the longest text remembered
 
 
 class BPETokenizer:
@@ -315,21 +341,18 @@ class BPETokenizer:
 
     Args:
         model: what training left behind.
-        cache_size: how many pieces of text may be remembered.
+        cache_size: how many words may be remembered, with their ids.
     """
 
     def __init__(self, model: BPEModel, cache_size: int = 1 << 16) -> None:
         self.model = model
-        self.cache_size = cache_size
-        self._cache: dict[str, list[int]] = {}
         char = {token: chr(i) for token, i in model.ids().items()}
         self._bytes = {b: char[bytes([b])] for b in range(256)}
-        self._rank: dict[str, int] = {}
-        self._joined: dict[str, str] = {}
-        for rank, (a, b) in enumerate(model.merges):
-            self._rank[char[a] + char[b]] = rank
-            self._joined[char[a] + char[b]] = char[a + b]
-        self._find = compile_pattern(model.pattern).findall
+        self._merges = [
+            (char[a] + char[b], char[a + b]) for a, b in model.merges
+        ]
+        self._rank = {pair: i for i, (pair, _) in enumerate(self._merges)}
+        self._cache = WordCache(self._merge_word, cache_size)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
         """The bytes that token ids stand for; ValueError for unknown ids."""
@@ -339,39 +362,21 @@ class BPETokenizer:
             raise ValueError(f"no token has the id {error}; the vocabulary "
                              f"holds {len(self.model.vocab)} tokens") from None
 
-    def _merge_word(self, word: str) -> list[int]:
+    def _merge_word(self, word: str) -> tuple[int, ...]:
         """The ids of one pre-token: its merges, replayed by rank."""
         chars = word.encode().decode("latin-1").translate(self._bytes)
         if len(chars) > LONG_WORD:
             return self._merge_long(chars)
-        rank = self._rank
+        rank = self._rank.get
         while len(chars) > 1:
-            pairs = [chars[i : i + 2] for i in range(len(chars) - 1)]
-            first = min(pairs, key=lambda pair: rank.get(pair, NEVER))
-            if first not in rank:
+            first = min([rank(chars[i : i + 2], NEVER)
+                         for i in range(len(chars) - 1)])
+            if first == NEVER:
                 break
-            chars = chars.replace(first, self._joined[first])
-        return [ord(char) for char in chars]
+            chars = chars.replace(*self._merges[first])
+        return tuple(map(ord, chars))
 
-    def _encode_piece(self, piece: str) -> list[int]:
-        """The ids of some pre-tokens, remembered if they are short."""
-        cache, ids = self._cache, []
-        for word in self._find(piece):
-            found = cache.get(word)
-            if found is None:
-                found = self._merge_word(word)
-                self._remember(word, found)
-            ids += found
-        self._remember(piece, ids)
-        return ids
-
-    def _remember(self, piece: str, ids: list[int]) -> None:
-        if len(piece) <= CACHED_LENGTH and self.cache_size > 0:
-            if len(self._cache) >= self.cache_size:
-                self._cache.clear()
-            self._cache[piece] = ids
-
-    def _merge_long(self, chars: str) -> list[int]:
+    def _merge_long(self, chars: str) -> tuple[int, ...]:
         """The same for long words, in time n log n: a heap of (rank, place)."""
         rank, at, end = self._rank, list(chars), len(chars)
         before = list(range(-1, end - 1))
@@ -388,7 +393,7 @@ class BPETokenizer:
             pair = at[i] + at[j] if j < end else ""
             if not at[i] or rank.get(pair) != wanted:
                 continue                        # merged away since it was put in
-            at[i], at[j] = self._joined[pair], ""
+            at[i], at[j] = self._merges[wanted][1], ""
             after[i] = after[j]
             if after[i] < end:
                 before[after[i]] = i
@@ -397,7 +402,7 @@ class BPETokenizer:
                     pair = at[left] + at[after[left]]
                     if pair in rank:
                         heapq.heappush(heap, (rank[pair], left))
-        return [ord(char) for char in at if char]
+        return tuple(ord(char) for char in at if char)
 
     def decode(
         self,
@@ -466,11 +471,11 @@ class BPETokenizer:
 
     def _encode_text(self, text: str, ids: list[int]) -> None:
         """Append the ids of a text without special tokens."""
-        cache = self._cache
+        known, pattern = self._cache.__getitem__, self.model.pattern
         try:
-            for piece in cut_text(text, self.model.pattern):
-                found = cache.get(piece)
-                ids += self._encode_piece(piece) if found is None else found
+            for part in slices(text, pattern):
+                words = pretokenize(part, pattern)
+                ids += chain.from_iterable(map(known, words))
         except UnicodeEncodeError as error:
             code = ord(error.object[error.start])
             raise ValueError(
@@ -592,14 +597,11 @@ def count_words(
         raise TypeError("texts must be many strings; for one, give [text]")
     specials = check_special(special_tokens)
     words: Counter[str] = Counter()
-    pieces: Counter[str] = Counter()
     for text in texts:
         for part, is_special in split_on_special(text, specials):
             if not is_special:
-                pieces.update(cut_text(part, pattern))
-        if len(pieces) > MAX_PIECES:
-            _add_words(words, pieces, pattern)
-    _add_words(words, pieces, pattern)
+                for piece in slices(part, pattern):
+                    words.update(pretokenize(piece, pattern))
     return words
 
 
@@ -657,20 +659,6 @@ def train_from_counts(
         warnings.warn(f"the corpus ran out of pairs: {len(tokens)} tokens, "
                       f"not {vocab_size}", stacklevel=2)
     return BPEModel(dict(enumerate(tokens)), merges, specials, pattern)
-
-
-MAX_PIECES = 1 << 18          # pieces kept before they are cut into words
-
-
-def _add_words(
-    words: Counter[str], pieces: Counter[str], pattern: str
-) -> None:
-    """Move the counts of pieces to the words that they consist of."""
-    find = compile_pattern(pattern).findall
-    for piece, times in pieces.items():
-        for word in find(piece):
-            words[word] += times
-    pieces.clear()
 
 
 def train_bpe(
