@@ -299,7 +299,7 @@ trade A B | x: thing(A), y: thing(B)
 * {A} gave {x.the} to {B.n} and got {y.the}.
 / So {A} took {y.the}, and {B.n} took {x.the}.
 * Now {x.the} belonged to {B.n}.
-/ Now {y.the} belonged to {A.n}.
+/ From then on, {A} [played with|took good care of] {y.the}.
 * They were both {*glad} because the trade was fair.
 / It was a fair trade, and nobody [was sorry|complained|wanted it undone].
 """)
@@ -529,7 +529,7 @@ plant A | s: seed, p: outdoors
 / Every day, {A} gave it some water.
 * But nothing [happened|came up], and {A} was {*sad}.
 / A whole week went by, and nothing could be seen.
-* "[Be patient|Give it time]," the {*job} told {A.him}.
+* "[Be patient|Give it time]," the {*job} told {A.n}.
 / {A} almost gave up hope.
 ~
 > grows s
@@ -611,7 +611,7 @@ wander A | p: place, j: job, l: landmark
 * Then a {j} came along the path.
 / Luckily, {A} met a {j}.
 * "[Turn left|Go straight on] at the {l}, and you will come to {p}," said the {j}.
-/ "From the {l} it is not far to {p}," the {j} told {A.him}.
+/ "From the {l} it is not far to {p}," the {j} told {A.n}.
 > goes A p
 * {A} thanked the {j} and found the {l}.
 / Indeed, there was the {l}, just as the {j} had said.
@@ -699,7 +699,7 @@ dream A | d: dream, z: animal, c: noise
 / On the {d} lived {z.an} who could talk.
 ~
 * "[Welcome|Come in|Good morning]," said the {z}.
-/ The {z} [offered {A.him} some tea|told {A.him} a joke].
+/ The {z} [offered {A.n} some tea|told {A.n} a joke].
 * Suddenly there was {c}, and the {d} was gone.
 / Then {A} heard {c} and woke up.
 * {A} was {*sad} because the {d} was only a dream.

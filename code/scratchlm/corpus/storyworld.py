@@ -322,7 +322,8 @@ class Author:
 # § sec-storyworld-verbalize
 def article(noun: str) -> str:
     """"a" or "an", with its noun."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
+    vowel = noun[0] in "aeiou" or noun.startswith("hon")
+    return f"{'an' if vowel else 'a'} {noun}"
 
 
 def plural(noun: str) -> str:
@@ -385,8 +386,8 @@ class Narrator:
         """A word that no fact depends on."""
         options = self.author.fresh(CLASSES[slot.var[1:]])
         word = self.stream.pick(options, "telling")
+        self.author.used.add(word)
         if slot.form == "a":
-            self.author.used.add(word)
             self.author.paint(word)
             return article(f"{self.author.world.color[word]} {word}")
         return article(word) if slot.form == "an" else word

@@ -60,7 +60,7 @@ WORDS: dict[str, tuple[str, ...]] = {
         bonnet feather pinwheel shirt towel"""),
     "vehicle": entries("""
         truck bus tractor cart bicycle wagon van train carriage boat ferry
-        balloon-seller's_cart taxi motorbike sleigh barge"""),
+        milk_cart taxi motorbike sleigh barge"""),
     "item": entries("""
         shell stone acorn leaf berry mushroom flower chestnut pinecone coin
         nut pear plum pebble bead stick strawberry cherry daisy twig bean
@@ -164,7 +164,7 @@ TABLES = {  # what belongs to what; both sides reach the text
     "sense": table("""
         lion=roar dog=bark cat=meow cow=moo sheep=baa duck=quack
         snake=hiss frog=croak horse=neigh owl=hoot wolf=howl pig=oink
-        crow=caw rooster=crow bee=buzz mouse=squeak"""),
+        goose=honk rooster=crow bee=buzz mouse=squeak"""),
 }
 CARRY = entries("stands hangs lies waits")
 
