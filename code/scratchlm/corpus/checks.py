@@ -55,6 +55,10 @@ def slot_pattern(slot: Slot, kind: str) -> str:
         if slot.form in PRONOUNS:
             return "|".join(PRONOUNS[slot.form])
         return rf"{slot.form} {NAME}|(?:she|he|{NAME}) {slot.form}"
+    if slot.var.startswith("*"):
+        words = "|".join(sorted(CLASSES[slot.var[1:]], key=len, reverse=True))
+        start = {"a": rf"an? (?:{COLOR}) ", "an": "an? "}.get(slot.form, "")
+        return f"{start}(?:{words})"
     if kind in AMOUNTS:
         return NUMBER
     if kind == "color":
@@ -254,6 +258,7 @@ class Reading:
     episodes: list[Episode]
     strays: list[str]            # sentences of a plot that is not told here
     cast: dict[str, Mention]     # who is introduced, by name
+    confusion: str = ""          # the first pronoun that is not clear
 
 
 def choose(candidates: list[Step], plot: str, beat: int) -> Step | None:
@@ -309,7 +314,41 @@ def understand_story(text: str, plots: dict[str, Plot] = PLOTS,
                 if mention.value not in HE and mention.var[0] != "*":
                     episode.values.setdefault(mention.var, []).append(
                         mention.value)
+    story.confusion = follow_pronouns(story)
     return story
+
+
+def follow_pronouns(story: Reading) -> str:
+    """Find out whom pronouns mean; returns the first that is not clear.
+
+    A role that is never named gets the name that its pronoun stands for.
+    """
+    before: list[str] = []
+    episode_of = {id(step): episode for episode in story.episodes
+                  for step in episode.steps}
+    for step in filter(None, story.steps):
+        episode = episode_of.get(id(step))
+        now: list[str] = []
+        for m in step.mentions:
+            if m.var not in ROLES or m.form == "trait":
+                continue
+            who = episode.value(m.var) if episode else ""
+            likely = [name for name in before
+                      if (name not in HER) == HE.get(m.value)]
+            if m.value not in HE:
+                who = m.value
+            elif m.form not in PRONOUNS:  # could have been the name
+                if len(likely) != 1 or who not in ("", likely[0]) or now:
+                    return f"who is {m.value}? {step.sentence}"
+                who = likely[0]
+            elif who and (who not in HER) != HE[m.value]:
+                return f"{who} is not {m.value}: {step.sentence}"
+            if episode and who:
+                episode.values.setdefault(m.var, [who])
+            if who and who not in now:
+                now.append(who)
+        before = now
+    return ""
 
 
 TOKEN = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
@@ -428,31 +467,7 @@ def roles(story: Reading) -> str:
 
 def pronouns(story: Reading) -> str:
     """A pronoun agrees with its role and can mean nobody else."""
-    before: list[str] = []
-    role_of = {id(step): episode for episode in story.episodes
-               for step in episode.steps}
-    for step in filter(None, story.steps):
-        episode, now = role_of.get(id(step)), []
-        for m in step.mentions:
-            if m.var not in ROLES or m.form == "trait":
-                continue
-            who = episode.value(m.var) if episode else ""
-            likely = [name for name in before
-                      if (name not in HER) == HE.get(m.value)]
-            if m.value not in HE:
-                who = m.value
-            elif m.form not in PRONOUNS:  # could have been the name
-                if len(likely) != 1 or who not in ("", likely[0]) or now:
-                    return f"who is {m.value}? {step.sentence}"
-                who = likely[0]
-            elif not who:
-                who = "".join(likely[:1])
-            if m.value in HE and who and (who not in HER) != HE[m.value]:
-                return f"{who} is not {m.value}: {step.sentence}"
-            if who and who not in now:
-                now.append(who)
-        before = now
-    return ""
+    return story.confusion
 
 
 def kinds(story: Reading) -> str:

@@ -322,7 +322,7 @@ class Author:
 # § sec-storyworld-verbalize
 def article(noun: str) -> str:
     """"a" or "an", with its noun."""
-    vowel = noun[0] in "aeiou" or noun.startswith("hon")
+    vowel = noun[0] in "aeiou" or noun.startswith("honest")
     return f"{'an' if vowel else 'a'} {noun}"
 
 
