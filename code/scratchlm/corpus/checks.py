@@ -56,7 +56,7 @@ def slot_pattern(slot: Slot, kind: str) -> str:
             return "|".join(PRONOUNS[slot.form])
         return rf"{slot.form} {NAME}|(?:she|he|{NAME}) {slot.form}"
     if slot.var.startswith("*"):
-        words = "|".join(sorted(CLASSES[slot.var[1:]], key=len, reverse=True))
+        words = "|".join(sorted(CLASSES[slot.var[1:]], key=len)[::-1])
         start = {"a": rf"an? (?:{COLOR}) ", "an": "an? "}.get(slot.form, "")
         return f"{start}(?:{words})"
     if kind in AMOUNTS:
@@ -85,7 +85,8 @@ def pattern(template: Template, kinds: dict[str, str], slots: list[Slot],
             parts.append(re.escape(piece))
         elif isinstance(piece, Slot):
             slots.append(piece)
-            parts.append(f"({slot_pattern(piece, kinds.get(piece.var, ''))})")
+            kind = kinds.get(piece.var, "")
+            parts.append(f"({slot_pattern(piece, kind)})")
         else:
             options = [pattern(option, kinds, slots) for option in piece]
             parts.append(f"(?:{'|'.join(options)})")
@@ -140,7 +141,8 @@ def compile_lines(plots: dict[str, Plot]) -> dict[str, list[Line]]:
         regex = re.compile(pattern(template, kinds, slots), re.IGNORECASE)
         key = min(required(template), default="",
                   key=lambda word: (rarity[word], word))
-        index[key].append(Line(name, number, macro, regex, tuple(slots), key))
+        index[key].append(
+            Line(name, number, macro, regex, tuple(slots), key))
     return dict(index)
 
 
@@ -228,10 +230,10 @@ def read(sentence: str, index: dict[str, list[Line]] = INDEX) -> list[Step]:
         match = line.regex.fullmatch(sentence)
         if match is None:
             continue
-        mentions = [understand(slot, phrase) for slot, phrase
-                    in zip(line.slots, match.groups(), strict=True) if phrase]
-        if None not in mentions:
-            steps.append(Step(sentence, line, tuple(filter(None, mentions))))
+        pairs = zip(line.slots, match.groups(), strict=True)
+        said = [understand(slot, phrase) for slot, phrase in pairs if phrase]
+        if None not in said:
+            steps.append(Step(sentence, line, tuple(filter(None, said))))
     return steps
 
 
@@ -265,7 +267,7 @@ def choose(candidates: list[Step], plot: str, beat: int) -> Step | None:
     """The reading that fits a plot best after its beat number ``beat``."""
     fitting = [s for s in candidates if s.line.plot in (plot, "frame")]
     later = [s for s in fitting if s.line.beat in (-1, beat + 1)]
-    return (later or fitting or [None])[0]
+    return next(iter([*later, *fitting]), None)
 
 
 def split_episodes(read_all: list[list[Step]]) -> list[tuple[int, int]]:
@@ -359,7 +361,8 @@ def words_of(plots: dict[str, Plot]) -> set[str]:
     lines = [re.sub(r"\{[^}]*\}", " ", text) for text in SHARED.values()]
     lines += [re.sub(r"\{[^}]*\}", " ", line) for plot in plots.values()
               for beat in plot.beats for line in beat.lines]
-    lines += [*NOUNS, *SINGULAR, *NUMBERS, *COLORS, *HE, *SPEECH, "a an named girl boy"]
+    lines += [*NOUNS, *SINGULAR, *NUMBERS, *COLORS, *HE, *SPEECH]
+    lines += ["a an named girl boy"]
     lower = {word for line in lines for word in TOKEN.findall(line)}
     return {*lower, *map(str.capitalize, lower), *NAMES}
 
@@ -430,7 +433,7 @@ def order(story: Reading) -> str:
 
 
 def names(story: Reading) -> str:
-    """Everybody is introduced once, before anything else is said of them."""
+    """Everybody is introduced once, before all else is said of them."""
     known: list[str] = []
     for step in filter(None, story.steps):
         for mention in step.mentions:
@@ -450,8 +453,8 @@ def roles(story: Reading) -> str:
     """A role is one character, and two roles are two characters."""
     for step in filter(None, story.steps):
         if step.line.name in ("meet", "join", "ends"):
-            who = [m.value for m in step.mentions]
-            if len(set(who)) < len(who):
+            both = [m.value for m in step.mentions]
+            if len(set(both)) < len(both):
                 return f"twice the same: {step.sentence}"
     for episode in story.episodes:
         who = {role: set(episode.values.get(role, ()))
@@ -459,9 +462,9 @@ def roles(story: Reading) -> str:
         for role, players in who.items():
             if len(players) > 1:
                 return f"{role} is {' and '.join(sorted(players))}"
-        players = [name for names in who.values() for name in names]
-        if len(set(players)) < len(players):
-            return f"one character in two roles: {', '.join(players)}"
+        all_players = [name for names in who.values() for name in names]
+        if len(set(all_players)) < len(all_players):
+            return f"one character in two roles: {', '.join(all_players)}"
     return ""
 
 
@@ -508,8 +511,9 @@ def values(story: Reading, among: Callable[[str], bool]) -> str:
             found = episode.values.get(var, [])
             if len(set(found)) > 1:
                 return f"{var} is {' and '.join(sorted(set(found)))}"
-            allowed = TABLES[kind].values() if kind in TABLES and args else (
-                CLASSES.get(kind, NUMBERS + COLORS))
+            allowed = CLASSES.get(kind, NUMBERS + COLORS)
+            if kind in TABLES and args:
+                allowed = tuple(TABLES[kind].values())
             if found and found[0] not in allowed:
                 return f"{found[0]} is no {kind}"
             same = [v for v, (other, _) in episode.plot.variables.items()
@@ -519,7 +523,8 @@ def values(story: Reading, among: Callable[[str], bool]) -> str:
     return ""
 
 
-SITES = ("place", "outdoors", "spot", "box", "landmark", "shelter", "school")
+SITES = ("place", "outdoors", "spot", "box", "coffer", "landmark", "shelter",
+         "school")
 
 
 def places(story: Reading) -> str:
@@ -533,8 +538,9 @@ def numbers(story: Reading) -> str:
 
 
 def things(story: Reading) -> str:
-    """Things, animals, trades stay what they are, and are what they must."""
-    return values(story, lambda kind: kind not in (*SITES, *AMOUNTS, "hour"))
+    """Things stay what they are, and are what they must."""
+    others = (*SITES, *AMOUNTS, "hour")
+    return values(story, lambda kind: kind not in others)
 
 
 def sums(story: Reading) -> str:
@@ -567,7 +573,7 @@ def knowledge(story: Reading) -> str:
 
 
 def holders(story: Reading) -> str:
-    """Played again, every event is possible: nobody gives what is not his."""
+    """Played again, every event is possible: givers hold what they give."""
     world = World()
     for episode in story.episodes:
         for step in episode.steps:
@@ -607,7 +613,7 @@ def check_story(text: str) -> list[RuleResult]:
     """
     story = understand_story(text)
     results = [(rule.__name__, rule(story)) for rule in RULES]
-    return [RuleResult(name, not detail, detail) for name, detail in results]
+    return [RuleResult(name, not said, said) for name, said in results]
 
 
 def coherence_report(stories: Iterable[str | Story],

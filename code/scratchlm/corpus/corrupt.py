@@ -69,8 +69,8 @@ def edit(change: Callable[[list[str], int], list[str]], first: int = 1,
 
 def recall_color(story: Story, stream: Stream) -> str | None:
     """The color of a thing at its last mention only."""
-    colored = [match for match in re.finditer(
-        rf"\bthe ({'|'.join(COLORS)}) ", story.text)]
+    pattern = rf"\bthe ({'|'.join(COLORS)}) "
+    colored = list(re.finditer(pattern, story.text))
     if not colored:
         return None
     hit = colored[-1]
@@ -78,7 +78,8 @@ def recall_color(story: Story, stream: Stream) -> str | None:
     return story.text[:hit.start(1)] + new + story.text[hit.end(1):]
 
 
-NOTIONS = {name: sorted({*pairs.values()}) for name, pairs in TABLES.items()}
+NOTIONS = {name: sorted({*pairs.values()})
+           for name, pairs in TABLES.items()}
 MADE_UP = entries("blorp wuggle snorfle tribbit quandle")
 
 CORRUPTIONS: dict[str, Corruption] = {
@@ -101,8 +102,8 @@ CORRUPTIONS: dict[str, Corruption] = {
     "the weather": swap_word(WORDS["weather"], WORDS["weather"]),
     "a word that is none": swap_word(
         ["was", "had", "the", "and", "to"], MADE_UP),
-    "a sentence is missing": edit(lambda s, i: s[:i] + s[i + 1:]),
-    "a sentence twice": edit(lambda s, i: s[:i] + [s[i]] + s[i:]),
+    "a sentence is missing": edit(lambda s, i: [*s[:i], *s[i + 1:]]),
+    "a sentence twice": edit(lambda s, i: [*s[:i], s[i], *s[i:]]),
     "two sentences swapped": edit(
         lambda s, i: [*s[:i], s[i + 1], s[i], *s[i + 2:]]),
     "the end is missing": edit(lambda s, i: s[:-1]),

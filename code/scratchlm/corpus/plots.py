@@ -57,7 +57,7 @@ class Plot:
 
 
 def parse_beats(text: str, name: str = "") -> tuple[Beat, ...]:
-    """Beats from lines that start with ``>``, ``*``, ``/``, ``@`` or ``~``."""
+    """Beats from lines that start with one of > * / @ ~."""
     beats: list[Beat] = []
     facts: list[tuple[str, ...]] = []
     for line in filter(None, map(str.strip, text.splitlines())):
@@ -83,7 +83,7 @@ def parse_beats(text: str, name: str = "") -> tuple[Beat, ...]:
 def shared(name: str, *args: str) -> Beat:
     """A beat of ``SHARED`` with its formal slots 1, 2 … replaced."""
     if name not in SHARED:
-        raise ValueError(f"no shared beat {name!r}; there are {list(SHARED)}")
+        raise ValueError(f"{name!r} is none of {list(SHARED)}")
     text = SHARED[name]
     for number, arg in enumerate(args, start=1):
         text = re.sub(rf"(?<=[{{ ]){number}(?=[}}.: \n])", arg, text)
@@ -113,7 +113,8 @@ def parse_plots(text: str) -> dict[str, Plot]:
         plots[name] = Plot(name, tuple(roles), variables, parse_beats(body))
         missing = {*roles, *variables} - always_told(plots[name])
         if missing:
-            raise ValueError(f"plot {name}: {sorted(missing)} may stay untold")
+            raise ValueError(
+                f"plot {name}: {sorted(missing)} may stay untold")
     return plots
 
 
@@ -142,10 +143,12 @@ def always_told(plot: Plot) -> set[str]:
 SHARED = {
     "open": """
 * [Once upon a time|Long ago|Once], there [was|lived] {1.intro}.
-/ One {*weather} [morning|afternoon|day], {1.intro} [went outside|sat on the steps].
+/ One {*weather} [morning|afternoon|day], {1.intro} [went out|sat outside].
 / {1.intro} lived [in a small house|on a quiet street|next to a bakery].
 / This is [the story of|a story about] {1.intro}.
 / Everybody [on our street|in town] knew {1.intro}.
+/ There was once {1.intro} who [never sat still|liked to get up early].
+/ Do you know the [story|tale] of {1.intro}?
 """,
     "meet": """
 * {1} had a [good|dear|close] friend, {2.intro}.
@@ -164,7 +167,7 @@ SHARED = {
 * {1} had {2.a}.
 / {1} owned {2.a} and [took it everywhere|was proud of it].
 / [Not long before|The day before], {1} had got {2.a} from an [aunt|uncle].
-/ In a [bag|pocket|chest], {1} kept {2.a}.
+/ In a [chest|box|corner] at home, {1} kept {2.a}.
 / What {1} liked [best|most] was {2.a}.
 """,
     "still": """
@@ -178,7 +181,10 @@ SHARED = {
 SHARED["bridge"] = """
 * The next [day|morning|afternoon], {1} was [up early|ready for more].
 / A [week|month|few days] later, {1} [had other plans|felt restless].
-/ But that was not the end, for soon {1} was busy again.
+/ Not long after, {1} was [busy again|out and about again].
+/ But the story of {1.n} goes on.
+/ The week had hardly begun when {1} was up to something new.
+/ [After lunch|Two days later], {1} was [looking for something to do|bored].
 """
 SHARED["end"] = """
 * That [night|evening], {1} [fell asleep with a smile|slept well].
@@ -187,11 +193,15 @@ SHARED["end"] = """
 / And {1.n}, as {1.trait} as ever, [laughed|smiled|hummed a tune].
 / After that day, everyone knew how {1.trait} {1} was.
 / "What a day," {1:said}.
+/ Before bed, {1} drew a picture of it all.
+/ {1} could not wait to tell everybody at home.
+/ When the moon came up, {1} was [already|fast] asleep.
 """
 SHARED["ends"] = SHARED["end"] + """
 / {1.n} and {2.n} [are friends to this day|walked home together].
 / {1.n} and {2.n} laughed about it for a long time.
 """
+
 SHARED["aside"] = """
 * Far away, a [bell|dog|train|rooster] could be heard.
 / {*vehicle.a} [rolled|went|came] past.
@@ -242,11 +252,13 @@ lost A B | x: thing(A), p: place, s: spot
 / {B} handed {x.the} to {A.n}, who [beamed|jumped for joy].
 * {A} was {*glad} because {x.the} was found.
 / "Thank you for finding my {x}," {A:said}.
+""")
 
+PLOTS |= parse_plots("""
 share A B | f: treat, n: number, m: fewer(n), r: difference(n,m)
 > has A n f
 * {A} had {n} {f.s}.
-/ That day, {A} [got|bought|brought] {n} {f.s}.
+/ {A} had [got|bought|brought] {n} {f.s} that morning.
 / There were {n} {f.s} in {A:s} [bag|lunchbox|pocket].
 * {B} [looked hungry|had nothing to eat|had not eaten all day].
 / "I forgot my [lunch|breakfast]," {B:said}.
@@ -284,7 +296,9 @@ mend A B | x: tool, t: tool(x)
 / "It works again!" {A:cried}.
 * {A} was {*glad} because {x.the} was mended.
 / "Thank you for mending my {x}," {A:said}.
+""")
 
+PLOTS |= parse_plots("""
 trade A B | x: thing(A), y: thing(B)
 @has A x
 @has B y
@@ -364,7 +378,9 @@ skill A B | k: school, q: school(k)
 / {A} went on practicing at the {q}, and at last {A.he} could {k}.
 * {A} was proud because {A.he} had learned to {k}.
 / "Look, I can {k}!" {A:shouted}.
+""")
 
+PLOTS |= parse_plots("""
 gift A B | x: thing, k: color(x)
 * {B:s} birthday was [coming|near|only a day away].
 / The next day would be {B:s} birthday.
@@ -383,7 +399,7 @@ gift A B | x: thing, k: color(x)
 / On the birthday, {B.n} unwrapped {x.full}.
 * "{k} is my favorite color!" {B:cried}.
 / {B} was {*glad} because the {x} was {k}.
-* {A} was {*glad}, too.
+* {A} was {*glad} because {B} liked the present.
 / "Happy birthday!" {A:said}.
 """)
 
@@ -395,7 +411,7 @@ rain A B | p: place, l: shelter
 * [Dark|Heavy|Black] clouds came up, and it began to rain.
 / "I felt a drop," {A:said}.
 * {A} ran to [an old|the nearest] {l} and tried to stay dry.
-/ {A} [stood|waited] under [an old|the] {l}, but the rain came from all sides.
+/ {A} [stood|waited] under the {l}, but rain came from all sides.
 * {A} was {*sad} because {A.he} was getting wet.
 / {A:s} [shoes|sleeves|socks] were soon full of water.
 ~
@@ -407,7 +423,9 @@ rain A B | p: place, l: shelter
 / Together they walked from the {l} to {p} and on through the rain.
 * {A} was {*glad} because {B} had shared the umbrella.
 / "Rain is fun when you are dry," {A:said}.
+""")
 
+PLOTS |= parse_plots("""
 lie A B | x: thing(B), z: animal
 @has B x
 > breaks x
@@ -452,7 +470,9 @@ stuck A B | x: light, p: outdoors, t: landmark
 / "Hold on to your {x} this time," {B:said} with a wink.
 * {A} was {*glad} because {x.the} was not stuck anymore.
 / "Thank you for getting my {x} down," {A:said}.
+""")
 
+PLOTS |= parse_plots("""
 cook A B | d: ingredient, g: ingredient(d), j: job
 * {A} [wanted|decided] to make {d} for the {j}.
 / "Let's make {d} for the {j}," {A:said}.
@@ -523,8 +543,8 @@ guess A B | z: sense, w: sense(z), y: sense
 / {A} nodded because only {z.an} can {w}.
 
 plant A | s: seed, p: outdoors
-* {A} [planted|found and planted] a {s} seed {p.at}.
-/ One spring day, {A} put a {s} seed into the ground {p.at}.
+* {A} [planted|found and planted] {s.an} seed {p.at}.
+/ One spring day, {A} put {s.an} seed into the ground {p.at}.
 * {A} watered it every [day|morning|evening].
 / Every day, {A} gave it some water.
 * But nothing [happened|came up], and {A} was {*sad}.
@@ -546,7 +566,7 @@ promise A B | h: hour, l: landmark
 > promises A h
 * {A} promised to meet {B.n} at the {l} at {h} o'clock.
 / "I will be at the {l} at {h} o'clock," {A:promised} {B.n}.
-* But then {A} [began to read|fell asleep|played a game] and forgot the time.
+* But then {A} [began to read|fell asleep|played] and forgot the time.
 / All afternoon, {A} was busy and did not look at the clock.
 ~
 * Suddenly {A} remembered the promise.
@@ -559,8 +579,8 @@ promise A B | h: hour, l: landmark
 * {B} was {*glad} because {A} had kept the promise.
 / "I knew you would come," {B:said}.
 
-map A B | l: landmark, m: landmark, b: box, x: thing
-* {A} found an old map in a [book|bottle|attic].
+map A B | l: landmark, m: landmark, b: coffer, x: thing
+* {A} found an old map in [a book|a bottle|the attic].
 / In the [attic|cellar|shed], {A} came across an old map.
 * A [red cross|small arrow|big X] on the map showed the {l}.
 / "It leads to the {l}," {A:said}.
@@ -610,7 +630,7 @@ wander A | p: place, j: job, l: landmark
 > meets A j
 * Then a {j} came along the path.
 / Luckily, {A} met a {j}.
-* "[Turn left|Go straight on] at the {l}, and you will come to {p}," said the {j}.
+* "[Turn left|Go straight on] at the {l} to get to {p}," said the {j}.
 / "From the {l} it is not far to {p}," the {j} told {A.n}.
 > goes A p
 * {A} thanked the {j} and found the {l}.
@@ -672,7 +692,9 @@ train A B | h: hour, p: place
 / At {h} o'clock they heard [a whistle|the train], and they got in.
 * Now {B} could tell the time.
 / {B} was proud because {B.he} could read the clock.
+""")
 
+PLOTS |= parse_plots("""
 buy A | x: thing, j: job, n: number, m: fewer(n), r: difference(n,m)
 > has A n
 * {A} had saved {n} coins.

@@ -52,7 +52,7 @@ class Stream:
         self.bits: defaultdict[str, float] = defaultdict(float)
 
     def pick(self, options: Sequence[T], kind: str) -> T:
-        """One of ``options``; its log2(n) bits are booked under ``kind``."""
+        """One of n options; its log2(n) bits are booked under a kind."""
         if not options:
             raise ValueError(f"no {kind} left to pick from")
         if len(options) == 1:
@@ -86,10 +86,10 @@ class Character:
 
 @dataclass
 class World:
-    """What is true at one moment of a story, and all that happened so far."""
+    """What is true at one moment, and all that happened so far."""
 
     cast: dict[str, Character] = field(default_factory=dict)
-    holder: dict[str, str] = field(default_factory=dict)  # thing: name or ""
+    holder: dict[str, str] = field(default_factory=dict)  # of a thing
     place: dict[str, str] = field(default_factory=dict)  # of who or what
     color: dict[str, str] = field(default_factory=dict)  # of a thing
     broken: set[str] = field(default_factory=set)
@@ -99,11 +99,10 @@ class World:
         """Let something happen.
 
         Args:
-            fact: a relation and what it relates, ("gives", "Mia", "kite", "Tom").
+            fact: a relation and what it relates, ("goes", "Mia", "the park").
 
         Raises:
-            ValueError: it cannot happen in this world, such as giving away what
-                one does not hold.
+            ValueError: it cannot happen, like giving what one does not hold.
         """
         def need(true: bool, rule: str) -> None:
             if not true:
@@ -126,12 +125,11 @@ class World:
                 need(self.holder.get(what) == who, "nobody can put it there")
                 self.holder[what], self.place[what] = "", where
             case ("moves", _, what, where):
-                need(self.place.get(what, where) != where, "it is not elsewhere")
+                need(self.place.get(what, where) != where, "it is not away")
                 self.place[what] = where
             case ("goes", who, where):
                 self.place[who] = where
             case ("breaks", what):
-                need(what not in self.broken, "it is broken already")
                 self.broken.add(what)
             case ("mends", _, what, _):
                 need(what in self.broken, "it is not broken")
@@ -240,7 +238,8 @@ class Author:
         if kind == "difference":
             return NUMBERS[numbers[0] - numbers[1]]
         if kind in ("number", "fewer"):
-            return NUMBERS[self.stream.pick(self.amounts(kind, numbers), "world")]
+            amounts = self.amounts(kind, numbers)
+            return NUMBERS[self.stream.pick(amounts, "world")]
         if kind == "color":
             return self.world.color[values[0]]
         if kind in TABLES and values:
@@ -297,7 +296,7 @@ class Author:
                 self.happen(beat, scene)
 
     def invent(self) -> tuple[str, bool]:
-        """A whole story's events; returns its plots' names, and if it is hard."""
+        """A story's events; returns its plots' names, and if it is hard."""
         hard = self.stream.chance(0.05, "plot")
         first = self.stream.pick(list(self.plots), "plot")
         names = [self.meet()]

@@ -53,8 +53,8 @@ WORDS: dict[str, tuple[str, ...]] = {
         jacket belt purse comb brush toy_boat toy_car toy_truck toy_train
         paintbrush seashell bracelet necklace ring magnet
         compass telescope paper_boat stuffed_bear toy_horse guitar
-        tambourine harmonica puzzle teacup spoon hammock cushion wallet kettle thermos
-        vest tie glove mitten slipper rattle"""),
+        tambourine harmonica puzzle teacup spoon hammock cushion wallet
+        kettle thermos vest tie glove mitten slipper rattle"""),
     "light": entries("""
         kite hat scarf balloon cap flag paper_plane umbrella handkerchief
         bonnet feather pinwheel shirt towel"""),
@@ -99,6 +99,8 @@ WORDS |= {
         behind_the_bookcase in_an_old_boot under_a_flat_stone
         behind_the_fence in_a_hollow_log under_the_armchair
         behind_the_piano in_the_laundry between_two_rocks"""),
+    "coffer": entries("""
+        box jar chest pot tin crate trunk barrel bottle casket"""),
     "job": entries("""
         baker farmer teacher doctor painter gardener librarian fisherman
         shepherd tailor carpenter mayor cook blacksmith miller shopkeeper
@@ -107,6 +109,9 @@ WORDS |= {
     "weather": entries("""
         sunny windy cloudy foggy warm cool chilly mild breezy bright quiet
         fine fresh frosty lovely misty"""),
+}
+
+WORDS |= {
     "noise": entries("""
         tapping scratching rattling squeaking humming thumping rustling
         creaking dripping ticking buzzing clicking whistling knocking
@@ -146,7 +151,7 @@ TABLES = {  # what belongs to what; both sides reach the text
         curtain=needle quilt=needle vase=glue bowl=glue teapot=glue
         plate=glue clock=screwdriver scooter=screwdriver robot=screwdriver
         music_box=screwdriver bicycle=pump football=pump air_mattress=pump
-        tent=rope swing=rope ladder=rope gate=oil door=oil sled=wax
+        tent=rope swing=rope net=rope gate=oil door=oil sled=wax
         surfboard=wax bookshelf=nail picture_frame=nail"""),
     "ingredient": table("""
         carrot_soup=carrots apple_pie=apples bread=flour omelet=eggs
