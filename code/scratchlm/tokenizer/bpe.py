@@ -728,6 +728,8 @@ def load_gpt2(
     if not lines or not lines[0].startswith("#version"):
         raise ValueError(f"{merges_file} does not begin with #version")
     ids = json.loads(Path(vocab_file).read_text(encoding="utf-8"))
+    if not isinstance(ids, dict) or END_OF_TEXT not in ids:
+        raise ValueError(f"{vocab_file} has no id for {END_OF_TEXT}")
     special = {END_OF_TEXT: ids.pop(END_OF_TEXT)}
     vocab = {i: from_printable(token) for token, i in ids.items()}
     vocab |= {i: name.encode() for name, i in special.items()}
