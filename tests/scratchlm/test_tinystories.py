@@ -112,7 +112,7 @@ def test_a_download_that_breaks_off_goes_on(server: Server, tmp_path: Path, stop
 
 def test_the_next_run_goes_on_where_the_last_one_gave_up(server: Server, tmp_path: Path) -> None:
     server.answers = [good(stop=1000), refuse(503)]
-    with pytest.raises(DownloadError, match=r"HTTP 503 .* 1000 of 512000 bytes are here"):
+    with pytest.raises(DownloadError, match=r"HTTP 503 .* 1000 of 512000 bytes are in"):
         get(server, tmp_path)
     assert left(tmp_path) == {"stories.txt.part"}
     server.answers, server.ranges = [good()], []
@@ -122,7 +122,7 @@ def test_the_next_run_goes_on_where_the_last_one_gave_up(server: Server, tmp_pat
 
 def test_a_server_that_always_breaks_off_is_given_up(server: Server, tmp_path: Path) -> None:
     server.answers = [good(stop=10)]
-    with pytest.raises(DownloadError, match="closed early; 40 of 512000 bytes are here"):
+    with pytest.raises(DownloadError, match="closed early; 40 of 512000 bytes are in"):
         get(server, tmp_path, tries=4)
     assert len(server.ranges) == 4
 
@@ -218,7 +218,7 @@ def test_a_server_that_says_nothing(server: Server, tmp_path: Path,
     server.answers = [lambda h: silence.wait(20) and None]
     receive = downloads.receive
     monkeypatch.setattr(downloads, "receive", lambda *args: receive(*args, timeout=0.05))
-    with pytest.raises(DownloadError, match="timed out; 0 of 512000 bytes are here"):
+    with pytest.raises(DownloadError, match="timed out; 0 of 512000 bytes are in"):
         get(server, tmp_path, tries=2)
     silence.set()
 

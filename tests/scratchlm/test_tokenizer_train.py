@@ -261,4 +261,4 @@ def test_no_process_outlives_its_parent(at_work: subprocess.Popen[str], how: str
     assert psutil.wait_procs(family, timeout=20)[1] == []
     if how == "terminal":
         told = at_work.stderr.read() if at_work.stderr else ""
-        assert told.count("Traceback") == 1 and told.rstrip().endswith("KeyboardInterrupt")
+        assert told.rstrip().endswith("KeyboardInterrupt")

@@ -141,7 +141,7 @@ def persist(remote: Remote, part: Path, tries: int, wait: float) -> None:
             if now < remote.size and failures >= tries:
                 raise DownloadError(
                     f"{remote.url}: {why}; {now} of {remote.size} bytes "
-                    "are here, and the next call goes on from there")
+                    f"are in {part}, and the next call goes on from there")
             if now < remote.size:
                 time.sleep(wait * 2 ** failures)
             had = now

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from scratchlm.corpus.download import DownloadError
 from scratchlm.corpus.storyworld import generate
 from scratchlm.corpus.tinystories import SEPARATOR, download
 from scratchlm.tokenizer.bpe import TIES, BPETokenizer, check_sizes
@@ -38,7 +39,12 @@ def corpus_file(options: Namespace) -> Iterator[Path]:
                     file.write(f"{story.text}\n{SEPARATOR}\n")
             yield path
     elif name in ("tinystories", "tinystories-valid"):
-        yield download("valid" if name.endswith("valid") else "train")
+        try:
+            path = download("valid" if "valid" in name else "train")
+        except DownloadError as error:
+            raise DownloadError(f"{error}; storyworld needs no network"
+                                ) from error
+        yield path
     elif not Path(name).is_file():
         raise ValueError(f"--corpus {name}: no such file, and neither "
                          "storyworld nor tinystories")
@@ -77,7 +83,7 @@ def run_decode(options: Namespace) -> None:
     """The command ``decode``: token ids in, text out."""
     tokenizer = BPETokenizer.load(options.tokenizer)
     ids = [int(word) for line in options.input for word in line.split()]
-    print(tokenizer.decode(ids), end="")
+    sys.stdout.buffer.write(tokenizer.decode_bytes(ids))
 
 
 def run_inspect(options: Namespace) -> None:
@@ -139,7 +145,7 @@ def main(arguments: list[str] | None = None) -> int:
         if command in (run_encode, run_decode):
             add.add_argument(
                 "input", nargs="?", default="-", help="a file (default -)",
-                type=argparse.FileType(encoding="utf-8"))
+                type=argparse.FileType("rb"))
     options = parser.parse_args(arguments)
     try:
         options.command(options)
