@@ -99,7 +99,7 @@ def train_sgd(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]],
             raise ValueError(f"the loss is {losses[-1]} after "
                              f"{len(losses) - 1} steps: lr={lr} is too large")
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
     if len(losses) < steps:
         raise ValueError(f"the batches ended after {len(losses)} of "
@@ -145,7 +145,9 @@ class NeuralNGram(nn.Module):
             raise ValueError(f"contexts of {contexts.shape[-1]} ids: this "
                              f"model looks at {self.context}")
         rows = self.embed(contexts[:, -self.context:])      # (B, m, d)
-        return self.output(torch.tanh(self.hidden(rows.flatten(1))))
+        hidden = torch.tanh(self.hidden(rows.flatten(1)))   # (B, d_h)
+        logits: Tensor = self.output(hidden)
+        return logits
 
 
 @torch.no_grad()
@@ -174,4 +176,5 @@ def next_probs(model: nn.Module, past: ArrayLike, context: int,
     """Probabilities of the next id, (V,), after the ids of a document."""
     padded = [boundary] * context + np.asarray(past, np.int64).tolist()
     logits = model(torch.tensor([padded[len(padded) - context:]]))
-    return logits[0].double().softmax(-1).numpy()
+    p: NDArray[np.float64] = logits[0].double().softmax(-1).numpy()
+    return p

@@ -190,13 +190,13 @@ class NGramLM:
             ValueError: no ids, ids that are no part of the vocabulary, or
                 nothing held out where it is needed.
         """
-        needs = self.smoothing == "interpolated"
-        if needs and (held_out is None or np.asarray(held_out).size == 0):
+        aside = () if held_out is None else held_out
+        if self.smoothing == "interpolated" and np.asarray(aside).size == 0:
             raise ValueError("smoothing='interpolated' chooses its weights on "
                              "held_out documents: none are given")
         self.levels = self._count(self._adopt(ids))
-        if needs:
-            self._fit_weights(_checked_ids(held_out, self._v))
+        if self.smoothing == "interpolated":
+            self._fit_weights(_checked_ids(aside, self._v))
         return self
 
     # § sec-kneser-ney-by-hand
@@ -309,7 +309,7 @@ class NGramLM:
             mixed = (np.maximum(counts - d, 0) + d * types * lower) / known
             return np.where(totals > 0, mixed, lower)
         if self.smoothing == "interpolated":
-            share = self.weights[k, _bucket(totals)]
+            share: FloatArray = self.weights[k, _bucket(totals)]
             return share * counts / known + (1 - share) * lower
         if k + 1 < self.n:
             return lower
@@ -345,7 +345,8 @@ class NGramLM:
         for k, (counts, totals, types) in enumerate(self._walk(stream)):
             p = self._blend(k, counts, totals, types, p)
         with np.errstate(divide="ignore"):
-            return np.log(p[at])
+            log_p: FloatArray = np.log(p[at])
+        return log_p
 
     # § sec-counting-sampling
     def sample(self, rng: np.random.Generator, prefix: ArrayLike = (),
@@ -380,7 +381,11 @@ class NGramLM:
 
     # § sec-counting-interpolation
     def _fit_weights(self, held_out: IntArray, rounds: int = 25) -> None:
-        """Weights of the lengths by expectation maximization."""
+        """Weights of the lengths by expectation maximization.
+
+        One stop and one pass are added to every bucket, which keeps its
+        weight between 0 and 1.
+        """
         stream, at = self._padded(held_out)
         seen = [(counts[at] / np.maximum(totals[at], 1), _bucket(totals[at]))
                 for counts, totals, _ in self._walk(stream)]
@@ -399,8 +404,7 @@ class NGramLM:
                 stopped = reached * share * ratio / mixed[k + 1]
                 arrivals = np.bincount(bucket, reached, _N_BUCKETS)
                 stops = np.bincount(bucket, stopped, _N_BUCKETS)
-                known = arrivals > 0
-                self.weights[k, known] = stops[known] / arrivals[known]
+                self.weights[k, 1:] = (stops[1:] + 1) / (arrivals[1:] + 2)
                 reached = reached - stopped
 
     # § sec-kneser-ney-by-hand

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
@@ -37,7 +38,7 @@ def train_val_test(docs: Sequence[Document],
     if len(docs) == 0:
         raise ValueError("there are no documents to split")
     if (len(fractions) != 3 or min(fractions) < 0
-            or abs(sum(fractions) - 1) > 1e-9):
+            or not math.isclose(sum(fractions), 1)):
         raise ValueError(f"fractions={tuple(fractions)}: want three that "
                          "are not negative and sum to 1")
     groups = _groups(docs, key or (lambda doc: getattr(doc, "text", doc)))
