@@ -144,9 +144,9 @@ def prove(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Times and safety beside the field's tools, in the same run (`-- press`: that part)."""
+    """Times, memory and safety beside the field's tools (`-- press`, `-- tokens`: one part)."""
     ready(session)
-    for part in session.posargs or ("press", "graders"):
+    for part in session.posargs or ("press", "graders", "tokens"):
         session.run(str(BIN / "python"), f"bench/{part}.py", external=True)
 
 

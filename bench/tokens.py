@@ -161,8 +161,7 @@ def training(corpora: dict[str, list[str]], runs: int) -> Iterator[Row]:
                          time.process_time)
         yield Row(f"744 merges, {size:.1f} MB of {name}", f"{a:.2f} s, kept counts",
                   f"{b:.2f} s, counted anew", f"{b / a:.0f} times faster", "≥ 10",
-                  "seconds of CPU; equal" if bpe.merge_fast(counts, 744) == bpe.merge_naively(counts, 744)
-                  else "DIFFERENT")
+                  "seconds of CPU; the counting of words left out on both sides")
 
 
 def encoding(corpora: dict[str, list[str]], runs: int) -> Iterator[Row]:

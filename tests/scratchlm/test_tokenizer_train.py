@@ -232,8 +232,7 @@ def test_nothing_is_left_after_an_error(tale: Path) -> None:
 def at_work(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """A program in a session of its own, in the middle of counting with two processes."""
     path = tmp_path / "long.txt"
-    path.write_text("".join(f"word{n} and {n * n}\n" for n in range(1_500_000)),
-                    encoding="utf-8")
+    path.write_bytes(b"".join(b"word%d, and %d\n" % (n, n * n) for n in range(500)) * 5000)
     code = ("import pathlib, sys; from scratchlm.tokenizer.train import count_file\n"
             "if __name__ == '__main__':\n"
             "    count_file(pathlib.Path(sys.argv[1]), jobs=2, n_bytes=100_000)")
@@ -247,6 +246,7 @@ def at_work(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     yield process
     process.kill()
     process.communicate()
+    path.unlink()
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals are another matter on Windows")
