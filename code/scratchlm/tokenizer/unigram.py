@@ -364,7 +364,7 @@ def train_unigram(
     Args:
         words: pre-tokens with their counts, or one after the other.
         vocab_size: pieces in the end, the 256 single bytes included; there
-            are fewer where fewer substrings occur twice.
+            are fewer where EM leaves fewer with a probability above zero.
         max_length: of a piece, in bytes, 2 or more.
         em_steps: between one pruning and the next, 1 or more.
         keep: share of the pieces that survives a pruning, between 0 and 1.
