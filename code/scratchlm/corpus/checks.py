@@ -231,7 +231,7 @@ def read(sentence: str, index: dict[str, list[Line]] = INDEX) -> list[Step]:
         if match is None:
             continue
         pairs = zip(line.slots, match.groups(), strict=True)
-        said = [understand(slot, phrase) for slot, phrase in pairs if phrase]
+        said = [understand(slot, text) for slot, text in pairs if text]
         if None not in said:
             steps.append(Step(sentence, line, tuple(filter(None, said))))
     return steps
@@ -289,9 +289,8 @@ def understand_story(text: str, plots: dict[str, Plot] = PLOTS,
     candidates = [read(sentence, index) for sentence in lines]
     story = Reading(text, lines, [], [], [], {})
     for start, end in split_episodes(candidates):
-        votes = Counter(
-            name for steps in candidates[start:end]
-            for name in sorted({s.line.plot for s in steps} - {"frame"}))
+        votes = Counter(name for steps in candidates[start:end] for name in
+                        sorted({s.line.plot for s in steps} - {"frame"}))
         name = max(votes, key=lambda name: votes[name], default="")
         beat = -1
         episode = Episode(plots[name]) if name else None
@@ -523,8 +522,8 @@ def values(story: Reading, among: Callable[[str], bool]) -> str:
     return ""
 
 
-SITES = ("place", "outdoors", "spot", "box", "coffer", "landmark", "shelter",
-         "school")
+SITES = ("place", "outdoors", "spot", "box", "coffer", "landmark",
+         "shelter", "school")
 
 
 def places(story: Reading) -> str:

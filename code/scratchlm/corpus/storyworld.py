@@ -102,12 +102,11 @@ class World:
             fact: a relation and what it relates, ("goes", "Mia", "the park").
 
         Raises:
-            ValueError: it cannot happen, like giving what one does not hold.
+            ValueError: it cannot happen.
         """
         def need(true: bool, rule: str) -> None:
             if not true:
                 raise ValueError(f"{' '.join(fact)}: {rule}")
-
         match fact:
             case ("has", who, what):
                 need(self.holder.get(what, who) == who, "somebody else has it")
@@ -127,13 +126,13 @@ class World:
             case ("moves", _, what, where):
                 need(self.place.get(what, where) != where, "it is not away")
                 self.place[what] = where
-            case ("goes", who, where):
-                self.place[who] = where
+            case ("goes", who, to):
+                self.place[who] = to
             case ("breaks", what):
                 self.broken.add(what)
             case ("mends", _, what, _):
                 need(what in self.broken, "it is not broken")
-                self.broken.discard(what)
+                self.broken.remove(what)
         self.facts.append(fact)
 
 
