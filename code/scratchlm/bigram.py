@@ -55,8 +55,8 @@ def contexts(ids: ArrayLike, size: int, boundary: int = 0) -> Tensor:
         raise ValueError(f"ids of shape {row.shape} and size={size}: want "
                          "one row, and at least one id before each")
     ends = np.flatnonzero(row == boundary)
-    starts = np.append(0, ends + 1)
-    age = np.arange(len(row)) - starts[np.searchsorted(ends, range(len(row)))]
+    starts, here = np.append(0, ends + 1), np.arange(len(row))
+    age = here - starts[np.searchsorted(ends, here)]   # ids since the start
     columns = [np.where(age >= back, np.roll(row, back), boundary)
                for back in range(size, 0, -1)]
     return torch.from_numpy(np.stack(columns, axis=1))
@@ -96,8 +96,8 @@ def train_sgd(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]],
         loss = F.cross_entropy(model(inputs), targets)
         losses.append(loss.item())
         if not torch.isfinite(loss):
-            raise ValueError(f"the loss is {losses[-1]} after "
-                             f"{len(losses) - 1} steps: lr={lr} is too large")
+            raise ValueError(f"the loss is {losses[-1]} after {len(losses)} "
+                             f"batches: lr={lr} is too large")
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

@@ -59,7 +59,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, texts: Iterable[str], min_count: int = 1) -> Self:
-        """The words that texts hold at least min_count times, most first."""
+        """The words that texts hold min_count times, most frequent first."""
         counts = Counter(chain.from_iterable(map(words, texts)))
         kept = [w for w, c in counts.items() if c >= min_count]
         return cls(sorted(kept, key=lambda w: (-counts[w], w)))
@@ -72,7 +72,7 @@ class Vocabulary:
 
     def encode(self, *texts: str) -> IntArray:
         """Ids of documents in a row, each with its end: (T,)."""
-        ids = [self._ids.get(word, self.UNKNOWN) if word else self.END
+        ids = [self[word] if word else self.END
                for text in texts for word in (*words(text), "")]
         return np.array(ids, dtype=np.int64)
 
@@ -94,10 +94,10 @@ class Vocabulary:
 
 
 def _checked_ids(ids: ArrayLike, vocab_size: int) -> IntArray:
-    """ids as a flat int64 array, or a ValueError that says what is wrong."""
+    """ids as a flat int64 array, or an error that says what is wrong."""
     array = np.asarray(ids)
     if array.ndim != 1:
-        raise ValueError(f"ids have shape {array.shape}: want one row, (T,)")
+        raise ValueError(f"ids have shape {array.shape}: want one row")
     if array.size and array.dtype.kind not in "iu":
         raise ValueError(f"ids are {array.dtype}: want integers")
     wrong = array[(array < 0) | (array >= vocab_size)]

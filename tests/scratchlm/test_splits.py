@@ -26,7 +26,7 @@ def test_a_partition_without_shared_documents(
     low, high = sorted(cut)
     fractions = (low / 10, (high - low) / 10, (10 - high) / 10)
     sides = train_val_test(docs, fractions, seed)
-    assert Counter(sum(sides, [])) == Counter(docs)
+    assert Counter(doc for side in sides for doc in side) == Counter(docs)
     for i, side in enumerate(sides):
         for other in sides[i + 1 :]:
             assert not set(side) & set(other)
