@@ -151,10 +151,10 @@ def test_what_cannot_be_is_said_in_a_line(
 
 
 def test_bad_bytes_can_be_replaced(text_file: Path) -> None:
-    text_file.write_bytes("café au lait café".encode("latin-1"))
+    text_file.write_bytes("été au lait".encode("latin-1"))
     assert run("train", "--corpus", text_file, "--vocab-size", 260, "--errors", "replace") == 0
     model = BPETokenizer.load("tale-260.json").model
-    assert model == train_bpe(["caf\ufffd au lait caf\ufffd"], 260, ["<|endoftext|>"])
+    assert model == train_bpe(["\ufffdt\ufffd au lait"], 260, ["<|endoftext|>"])
 
 
 def test_an_old_file_survives_a_failure(text_file: Path,
