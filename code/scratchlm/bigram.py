@@ -96,8 +96,8 @@ def train_sgd(model: nn.Module, batches: Iterable[tuple[Tensor, Tensor]],
         loss = F.cross_entropy(model(inputs), targets)
         losses.append(loss.item())
         if not torch.isfinite(loss):
-            raise ValueError(f"the loss is {losses[-1]} after {len(losses)} "
-                             f"batches: lr={lr} is too large")
+            raise ValueError(f"the loss is {losses[-1]}, batch "
+                             f"{len(losses)}: is lr={lr} too large?")
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()

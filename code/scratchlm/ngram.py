@@ -59,7 +59,7 @@ class Vocabulary:
 
     @classmethod
     def of(cls, texts: Iterable[str], min_count: int = 1) -> Self:
-        """The words that texts hold min_count times, most frequent first."""
+        """The words that occur min_count times or more, most first."""
         counts = Counter(chain.from_iterable(map(words, texts)))
         kept = [w for w, c in counts.items() if c >= min_count]
         return cls(sorted(kept, key=lambda w: (-counts[w], w)))

@@ -203,7 +203,7 @@ def test_training_bad_input() -> None:
     net = NeuralBigram(V)
     with torch.no_grad():
         net.weight[1, 1] = math.inf
-    with pytest.raises(ValueError, match=r"nan after 1 batches: lr=0\.1"):
+    with pytest.raises(ValueError, match=r"nan, batch 1: is lr=0\.1"):
         train_sgd(net, repeat((x, y)), 5, 0.1)
 
 
