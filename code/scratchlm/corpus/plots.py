@@ -217,7 +217,7 @@ SHARED["aside"] = """
 / Two [bees|birds|butterflies] chased each other.
 / A [door|window|gate] banged in the wind.
 / The {*job} and the {*job} were talking about the {*weather} weather.
-/ There was a {*landmark} with [moss|names|a heart] on it.
+/ There was {*landmark.an} with [moss|names|a heart] on it.
 / Nobody else was about.
 / A [small|thin|white] cloud hid the sun for a moment.
 / Behind a wall, children were counting to {*hour}.
@@ -434,8 +434,8 @@ lie A B | x: thing(B), z: animal
 * "Who broke my {x.c}?" {B:asked}.
 / {B} saw the pieces and asked who had broken {x.the}.
 > lies A z
-* "It was a {z}," {A:lied}.
-/ {A} said that a {z} had done it.
+* "It was {z.an}," {A:lied}.
+/ {A} said that {z.an} had done it.
 * {A} felt {*sad} because {A.he} had told a lie.
 / All day, the lie [weighed on|troubled] {A.n}.
 ~

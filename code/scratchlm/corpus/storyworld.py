@@ -348,7 +348,7 @@ class Narrator:
 
     def __init__(self, author: Author) -> None:
         self.author, self.stream = author, author.stream
-        self.told: set[str] = set()        # templates, each used once
+        self.told: set[str] = set()        # what is said but once
         self.before: list[str] = []        # who was in the last sentence
         self.now: list[str] = []           # who is in this one, so far
 
@@ -382,9 +382,10 @@ class Narrator:
 
     def decor(self, slot: Slot) -> str:
         """A word that no fact depends on."""
-        options = self.author.fresh(CLASSES[slot.var[1:]])
+        options = [word for word in self.author.fresh(CLASSES[slot.var[1:]])
+                   if word not in self.told]
         word = self.stream.pick(options, "telling")
-        self.author.used.add(word)
+        self.told.add(word)
         if slot.form == "a":
             self.author.paint(word)
             return article(f"{self.author.world.color[word]} {word}")
