@@ -19,7 +19,7 @@ from collections.abc import (
     Mapping,
 )
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain, count, pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -180,17 +180,16 @@ class PairIndex:
         a, b = pair[0], pair[1]
         new = chr(FIRST_NEW + len(self.tokens) - 256)
         self.tokens[new] = self.tokens[a] + self.tokens[b]
-        words, counts, where = self.words, self.counts, self.where
+        counts, where = self.counts, self.where
         fresh: defaultdict[str, int] = defaultdict(int)
         for i in where.pop(pair):
-            left, found, right = words[i].partition(pair)
-            if not found:
-                continue
-            times = self.times[i]
+            left, found, right = self.words[i].partition(pair)
             if pair in right:
                 self.recount(i, pair, new, fresh)
+            if not found or pair in right:
                 continue
-            words[i] = left + new + right
+            times = self.times[i]
+            self.words[i] = left + new + right
             if left:
                 counts[left[-1] + a] -= times
                 fresh[left[-1] + new] += times
@@ -201,8 +200,8 @@ class PairIndex:
                 where[new + right[0]].append(i)
         del counts[pair]
         counts.update(fresh)
-        for pair, count in fresh.items():
-            heapq.heappush(self.heap, (-count, self.key(pair), pair))
+        for made, n in fresh.items():
+            heapq.heappush(self.heap, (-n, self.key(made), made))
 
     def recount(
         self, i: int, pair: str, new: str, fresh: defaultdict[str, int]
@@ -288,8 +287,8 @@ class BPEModel:
         special = set(self.special_tokens.values())
         for name, i in self.special_tokens.items():
             if self.vocab.get(i) != name.encode():
-                raise ValueError(f"special token {name!r} has id {i}, which "
-                                 f"the vocabulary gives to {self.vocab.get(i)!r}")
+                raise ValueError(f"special token {name!r} has id {i}, "
+                                 f"which stands for {self.vocab.get(i)!r}")
         ids: dict[bytes, int] = {}
         for i, token in self.vocab.items():
             if not 0 <= i <= MAX_ID:
@@ -392,7 +391,7 @@ class BPETokenizer:
             j = after[i]
             pair = at[i] + at[j] if j < end else ""
             if not at[i] or rank.get(pair) != wanted:
-                continue                        # merged away since it was put in
+                continue                      # merged away since it was put in
             at[i], at[j] = self._merges[wanted][1], ""
             after[i] = after[j]
             if after[i] < end:
@@ -463,8 +462,10 @@ class BPETokenizer:
     ) -> tuple[set[str], set[str]]:
         """Both as sets; ValueError if the model has no such special token."""
         known = set(self.model.special_tokens)
-        chosen = known if allowed == "all" else set(check_special(allowed))
-        refused = known if disallowed == "all" else set(check_special(disallowed))
+        chosen = set(known if allowed == "all" else check_special(allowed))
+        refused = set(
+            known if disallowed == "all" else check_special(disallowed)
+        )
         for name in (chosen | refused) - known:
             raise ValueError(f"{name!r} is not a special token of this model")
         return chosen, refused - chosen
@@ -493,7 +494,7 @@ class BPETokenizer:
             "special_tokens": model.special_tokens,
             "vocab": {printable(token): i for i, token in model.vocab.items()
                       if i not in special},
-            "merges": [f"{printable(a)} {printable(b)}" for a, b in model.merges],
+            "merges": [" ".join(map(printable, pair)) for pair in model.merges],
         }
         whole = {"format": FORMAT, "sha256": _digest(content), "model": content}
         target = Path(path)
@@ -574,7 +575,8 @@ class BPETokenizer:
             at += len(part)
             if is_special:
                 start = at
-        return start + settled(text[start:max(start, limit)], self.model.pattern)
+        rest = text[start : max(start, limit)]
+        return start + settled(rest, self.model.pattern)
 
 
 # § sec-special-tokens
@@ -653,7 +655,7 @@ def train_from_counts(
     merges = merge_fast(counts, wanted, tie, progress)
     tokens = [bytes([byte]) for byte in range(256)]
     tokens += [a + b for a, b in merges]
-    specials = {name: len(tokens) + i for i, name in enumerate(special_tokens)}
+    specials = dict(zip(special_tokens, count(len(tokens)), strict=False))
     tokens += [name.encode() for name in specials]
     if len(merges) < wanted:
         warnings.warn(f"the corpus ran out of pairs: {len(tokens)} tokens, "
@@ -733,7 +735,8 @@ def load_gpt2(
     special = {END_OF_TEXT: ids.pop(END_OF_TEXT)}
     vocab = {i: from_printable(token) for token, i in ids.items()}
     vocab |= {i: name.encode() for name, i in special.items()}
-    return BPEModel(vocab, [read_merge(line) for line in lines[1:]], special)
+    merges = [read_merge(line) for line in lines[1:]]
+    return BPEModel(vocab, merges, special)
 
 
 def from_ranks(

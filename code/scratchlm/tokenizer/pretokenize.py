@@ -78,7 +78,8 @@ ASCII_TWINS = {
         r"|\s+(?!\S)|\s+", re.ASCII),
     GPT4_PATTERN: re.compile(
         r"'(?i:[sdmt]|ll|ve|re)|[^\r\nA-Za-z0-9]?[A-Za-z]+|[0-9]{1,3}"
-        r"| ?[^\sA-Za-z0-9]+[\r\n]*|\s+\Z|\s*[\r\n]|\s+(?!\S)|\s", re.ASCII),
+        r"| ?[^\sA-Za-z0-9]+[\r\n]*|\s+\Z|\s*[\r\n]|\s+(?!\S)|\s",
+        re.ASCII),
 }
 
 LOOKAHEAD = 4                 # characters that can still change a token
