@@ -163,25 +163,21 @@ def test_facts_can_be_played_again() -> None:
         ([("loses", "Mia", "kite")], "does not hold"),
         ([("mends", "Tom", "kite", "tape")], "not broken"),
         ([("puts", "Mia", "kite", "box")], "nobody can put"),
-        ([("moves", "Tom", "kite", "box"), ("moves", "Tom", "kite", "box")], "not away"),
+        ([("moves", "Tom", "kite", "box")], "not away"),
     ],
 )
 def test_impossible_facts(facts: list[tuple[str, ...]], message: str) -> None:
     world = World()
     for fact in facts[:-1]:
         world.apply(fact)
-    try:
+    with pytest.raises(ValueError, match=f"{facts[-1][1]}.*{message}"):
         world.apply(facts[-1])
-    except ValueError as error:
-        assert message in str(error) and facts[-1][1] in str(error)
-    else:
-        assert facts[-1][0] == "moves"
 
 
 def test_what_a_story_knows_of_itself() -> None:
     for story in STORIES:
         assert 1 <= len(story.cast) <= 3
-        assert all(story.text.count(f"named {name}") == 1 for name in story.cast)
+        assert all(len(re.findall(rf"named {name}\b", story.text)) == 1 for name in story.cast)
         assert all(name in PLOTS for name in story.plot.split("+"))
         assert ("\n" in story.text) == ("+" in story.plot)
         assert "\n\n" not in story.text and story.text == story.text.strip()
