@@ -1,4 +1,4 @@
-"""Chapter 4: Tokens: from raw bytes to a vocabulary."""
+"""A real corpus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import rich.progress as bars
 from rich.console import Console
 
 
-# § sec-tinystories
+# § sec-real-processes
 def decode_at(raw: bytes, at: int, path: Path, errors: str) -> str:
     """Text from the bytes that stand at position ``at`` of a file.
 

@@ -1,4 +1,4 @@
-"""Chapter 4: Tokens: from raw bytes to a vocabulary."""
+"""A real corpus."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chapter 4: Tokens: from raw bytes to a vocabulary."""
+"""A real corpus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from scratchlm.tokenizer.bpe import TIES, BPETokenizer, check_sizes
 from scratchlm.tokenizer.pretokenize import GPT2_PATTERN, GPT4_PATTERN
 from scratchlm.tokenizer.train import train_file
 
-# § sec-tinystories
+# § sec-real-command
 PATTERNS = {"gpt2": GPT2_PATTERN, "gpt4": GPT4_PATTERN}
 
 
@@ -27,8 +27,7 @@ def corpus_file(options: Namespace) -> Iterator[Path]:
     """The file that ``--corpus`` means; one made here is removed again.
 
     Raises:
-        ValueError: it is no file.
-        DownloadError: TinyStories cannot be had.
+        ValueError, DownloadError: it is no file, or cannot be had.
     """
     name = options.corpus
     if name == "storyworld":

@@ -1,4 +1,4 @@
-"""Chapter 4: Tokens: from raw bytes to a vocabulary."""
+"""A real corpus."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from scratchlm.tokenizer.pretokenize import (
     compile_pattern,
 )
 
-# § sec-tinystories
+# § sec-real-cuts
 FILE_CUTS = r"(?<=\S)(?= \S)|(?<=\S\n)(?=\S)"  # where patterns allow it
 
 
@@ -101,6 +101,7 @@ def file_spans(path: Path, n_bytes: int, special_tokens: Sequence[str] = (),
             start = end
 
 
+# § sec-real-processes
 def count_span(path: Path, special_tokens: Sequence[str], pattern: str,
                errors: str, span: tuple[int, int]) -> Counter[str]:
     """Count the pre-tokens of one span of a file: a worker's task.
