@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Mapping
 from functools import lru_cache
@@ -16,6 +17,10 @@ from loom.book.chapter import HEADER
 from loom.book.toc import Book, read_book
 from loom.run.store import Store
 from loom.weave.html.fonts import write_fonts
+
+# Where the tests were started in the background, Control-C is ignored, and what
+# they start would inherit that; many of them send one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BookMaker = Callable[[Mapping[str, str]], Book]
 

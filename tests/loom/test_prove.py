@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +31,7 @@ def _beside(name: str) -> ModuleType:
 
 
 made = _beside("exercises_made").made
+ROOT = Path(__file__).parents[2]
 QUICK = Plan(reference_seeds=3, wrong_seeds=3, accepted_seeds=2, wrong_answers=2,
              rejected=0.6)
 
@@ -173,3 +178,21 @@ def test_every_mutant_is_a_program_that_differs_in_one_place(source: str,
     assert ast.dump(ast.parse(change.source)) != ast.dump(ast.parse(source))
     assert normalized(change.old) == change.old and change.old != change.new
     assert source.splitlines()[change.line - 1].strip()
+
+
+def test_a_request_to_stop_does_not_wait_for_what_is_left() -> None:
+    """Thirteen other exercises are waiting; nothing stays behind."""
+    loom = Path(sys.executable).parent / "loom"
+    process = subprocess.Popen([str(loom), "prove", "01", "--skip", "7"], cwd=ROOT,
+                               stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert process.stdout.readline().startswith("proving")
+    started = psutil.Process(process.pid)
+    family: list[psutil.Process] = []
+    give_up = time.monotonic() + 60
+    while len(family) < 3 and time.monotonic() < give_up:
+        family = started.children(recursive=True)
+        time.sleep(0.1)
+    process.terminate()
+    assert process.wait(timeout=30) != 0
+    assert psutil.wait_procs(family, timeout=30)[1] == []

@@ -79,9 +79,10 @@ def prove_book(book: Book, wanted: Iterable[str], everything: bool, skip: Iterab
 def changed_chapters(root: Path) -> set[str]:
     """Chapters whose text or exercises the last commits touched; none outside git."""
     log = subprocess.run(
-        ["git", "log", f"-{COMMITS}", "--name-only", "--format=", "--", "exercises", "book"],
+        ["git", "log", f"-{COMMITS}", "--name-only", "--format="],
         cwd=root, capture_output=True, text=True, check=False)
-    return {Path(line).stem for line in log.stdout.splitlines() if line.endswith(".md")}
+    return {path.stem for path in map(Path, log.stdout.splitlines())
+            if path.suffix == ".md" and path.parts[0] in ("exercises", "book")}
 
 
 def _chosen(book: Book, wanted: list[str], everything: bool) -> list[Exercise]:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
+from multiprocessing import active_children
 from pathlib import Path
 
 from loom.exercise.model import Code, Exercise
@@ -91,10 +92,16 @@ def prove(exercises: Iterable[Exercise], root: Path, plan: Plan | None = None, j
     found: dict[str, Findings] = {}
     with ProcessPoolExecutor(jobs) as pool:
         waiting = [pool.submit(prove_one, exercise, root, plan or Plan()) for exercise in order]
-        for done in as_completed(waiting):
-            findings = done.result()
-            found[findings.exercise] = findings
-            tell(findings)
+        try:
+            for done in as_completed(waiting):
+                findings = done.result()
+                found[findings.exercise] = findings
+                tell(findings)
+        except BaseException:  # a request to stop does not wait for what is left
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in active_children():
+                process.kill()  # what it judges with ends when its pipe closes
+            raise
     return [found[exercise.id] for exercise in order]
 
 
