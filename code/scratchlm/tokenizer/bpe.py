@@ -19,7 +19,7 @@ from collections.abc import (
     Mapping,
 )
 from dataclasses import dataclass, field
-from itertools import chain, count, pairwise
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -655,7 +655,8 @@ def train_from_counts(
     merges = merge_fast(counts, wanted, tie, progress)
     tokens = [bytes([byte]) for byte in range(256)]
     tokens += [a + b for a, b in merges]
-    specials = dict(zip(special_tokens, count(len(tokens)), strict=False))
+    specials = {name: len(tokens) + n
+                for n, name in enumerate(special_tokens)}
     tokens += [name.encode() for name in specials]
     if len(merges) < wanted:
         warnings.warn(f"the corpus ran out of pairs: {len(tokens)} tokens, "
