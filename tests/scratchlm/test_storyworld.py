@@ -33,7 +33,7 @@ from scratchlm.corpus.words import COLORS, HER, NAMES, NUMBERS, WORDS
 
 STORIES = list(generate(400_000, seed=3))
 TEST = list(generate(200_000, seed=3, split="test"))
-SHA256 = "6ed8b4e6e2382d14ac614872d256706441172f8adb878f424bdf109e81d67de4"
+SHA256 = "be86ba5470038bfeaedb9736e978a6a104f11a02e2ada564a2d41496ee1fd6d1"
 
 
 def joined(stories: list[Story]) -> str:
@@ -185,7 +185,7 @@ def test_what_a_story_knows_of_itself() -> None:
 
 
 def test_shares_of_hard_and_double_stories() -> None:
-    many = list(generate(1_500_000, seed=5))
+    many = list(generate(800_000, seed=5))
     hard = sum(s.hard for s in many) / len(many)
     two = sum("+" in s.plot for s in many) / len(many)
     assert 0.03 < hard < 0.07 and 0.26 < two < 0.34
@@ -195,7 +195,7 @@ def test_shares_of_hard_and_double_stories() -> None:
 
 
 def test_vocabulary_size() -> None:
-    text = joined(list(generate(3_000_000, seed=6)))
+    text = joined(list(generate(1_000_000, seed=6)))
     types = {word.lower() for word in re.findall(r"[A-Za-z'-]+", text)}
     assert 1_200 < len(types) < 1_800
     assert re.fullmatch(r"[A-Za-z\n .,!?:\"'-]+", text)
@@ -214,7 +214,8 @@ def test_grammar_of_articles_and_capitals() -> None:
 @pytest.mark.parametrize(
     ("one", "many"),
     [("leaf", "leaves"), ("berry", "berries"), ("daisy", "daisies"), ("radish", "radishes"),
-     ("peach", "peaches"), ("shell", "shells"), ("donkey", "donkeys")],
+     ("peach", "peaches"), ("shell", "shells"), ("donkey", "donkeys"), ("wolf", "wolves"),
+     ("sheep", "sheep"), ("goose", "geese"), ("mouse", "mice")],
 )  # fmt: skip
 def test_plural(one: str, many: str) -> None:
     assert plural(one) == many
@@ -320,6 +321,8 @@ def test_templates() -> None:
         ("p A | x: thing\n* {A.n} ran.", "'x'.*untold"),
         ("p A B\n* {A.n} ran.\n/ {B.n} ran.", "'A', 'B'.*untold"),
         ("p A | x: thing\n* {A} ran [{x.a}|away].", "'x'.*untold"),
+        ("p A | x: thing\n* {A.n} lost {x.a}.\n/ {A.n} lost the {x}.", "'x.color'.*untold"),
+        ("p A | x: tool\n* {A.n} lost the {x}.", "'x.color'.*untold"),
         ("p A\n{A.n} ran.", "starts with none of"),
         ("p A\n@nothing A\n* {A.n} ran.", "'nothing' is none of"),
     ],

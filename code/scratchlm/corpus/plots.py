@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from functools import cache
 
+from scratchlm.corpus.words import COLORED
+
 
 # § sec-storyworld-templates
 @dataclass(frozen=True)
@@ -111,7 +113,9 @@ def parse_plots(text: str) -> dict[str, Plot]:
             for var, kind, args in DECLARATION.findall(declared)
         }
         plots[name] = Plot(name, tuple(roles), variables, parse_beats(body))
-        missing = {*roles, *variables} - always_told(plots[name])
+        colors = {f"{var}.color" for var, (kind, args) in variables.items()
+                  if kind == "thing" or kind in COLORED and not args}
+        missing = {*roles, *variables, *colors} - always_told(plots[name])
         if missing:
             raise ValueError(
                 f"plot {name}: {sorted(missing)} may stay untold")
@@ -147,7 +151,7 @@ SHARED = {
 / {1.intro} lived [in a small house|on a quiet street|next to a bakery].
 / This is [the story of|a story about] {1.intro}.
 / Everybody [on our street|in town] knew {1.intro}.
-/ There was once {1.intro} who [never sat still|liked to get up early].
+/ There was once {1.intro} who [loved stories|liked to sing].
 / Do you know the [story|tale] of {1.intro}?
 """,
     "meet": """
@@ -188,7 +192,7 @@ SHARED["bridge"] = """
 """
 SHARED["end"] = """
 * That [night|evening], {1} [fell asleep with a smile|slept well].
-/ {1} went home feeling {*glad}.
+/ When the day was over, {1} felt {*glad}.
 / It had been a [good|long|fine|happy] day for {1.n}.
 / And {1.n}, as {1.trait} as ever, [laughed|smiled|hummed a tune].
 / After that day, everyone knew how {1.trait} {1} was.
@@ -204,23 +208,23 @@ SHARED["ends"] = SHARED["end"] + """
 
 SHARED["aside"] = """
 * Far away, a [bell|dog|train|rooster] could be heard.
-/ {*vehicle.a} [rolled|went|came] past.
+/ {*vehicle.a} [moved|went|came] past.
 / It was a {*weather} day [from start to end|for the time of year].
 / Somebody was [singing|whistling|hammering] next door.
 / {*animal.an} ran across the road.
 / The {*job} waved from the other side of the street.
 / A [leaf|petal|feather] came floating down.
 / It smelled of [fresh bread|cut grass|wet leaves|smoke].
-/ {*vehicle.a} stood in front of the {*job}'s house.
+/ The {*job} was busy cleaning {*vehicle.a}.
 / The church clock struck {*hour}.
 / {*animal.an} was asleep in the sun.
 / Two [bees|birds|butterflies] chased each other.
 / A [door|window|gate] banged in the wind.
 / The {*job} and the {*job} were talking about the {*weather} weather.
-/ There was {*landmark.an} with [moss|names|a heart] on it.
+/ There was {*landmark.an} [to the left|to the right|straight ahead].
 / Nobody else was about.
 / A [small|thin|white] cloud hid the sun for a moment.
-/ Behind a wall, children were counting to {*hour}.
+/ Behind a wall, children sang about the number {*hour}.
 """
 
 # § sec-storyworld-plots
@@ -277,14 +281,14 @@ PLOTS |= parse_plots("""
 mend A B | x: tool, t: tool(x)
 > has A x
 * {A} had {x.a} that {A.he} [loved|used every day|was proud of].
-/ {x.a} [stood|lay] [outside|in front of] {A:s} house.
+/ {A:s} [mother|father] had given {A.him} {x.a} [for {A.his} birthday|in the spring].
 / {A:s} {x.c} was [old but dear|almost new|the best in town].
 > breaks x
-* [One day|That morning|Suddenly], {x.the} broke.
-/ But [a storm|a goat|a careless cousin|a clumsy visitor] broke {x.the}.
-/ There was a loud crack, and {x.the} was broken.
-* {A} was {*sad} because {x.the} was broken.
-/ "My {x} is broken," {A:sighed}.
+* [One day|That morning|Suddenly], {x.the} needed mending.
+/ But [a storm|a goat|a careless cousin|a clumsy visitor] damaged {x.the}.
+/ Nobody knew how, but {x.the} was damaged.
+* {A} was {*sad} because {x.the} was damaged.
+/ "My poor {x}," {A:sighed}.
 ~
 * {B} took a [close|long|good] look at {x.the}.
 / "[Let me see|I can help with that]," {B:said}.
@@ -293,7 +297,7 @@ mend A B | x: tool, t: tool(x)
 / With {B.his} {t}, {B} [mended|fixed|repaired] {x.the}.
 / Then {B.n} used the {t}, and [bit by bit|in no time] {x.the} was mended.
 * Now {x.the} was as good as new.
-/ "It works again!" {A:cried}.
+/ "It looks like new!" {A:cried}.
 * {A} was {*glad} because {x.the} was mended.
 / "Thank you for mending my {x}," {A:said}.
 """)
@@ -342,7 +346,7 @@ hide A B | x: thing(A), b: box, c: box
 
 collect A B | f: item, n: number, m: number(n), s: sum(n,m), p: outdoors
 * {A.n} and {B.n} went to {p} to look for {f.s}.
-/ "Let's look for {f.s} at {p}," {A:said} to {B.n}.
+/ "Let's look for {f.s} {p.at}," {A:said} to {B.n}.
 > finds A n f
 * {A} found {n} {f.s}.
 / {A} [picked up|gathered] {n} {f.s} and counted them [twice|aloud].
@@ -406,12 +410,12 @@ gift A B | x: thing, k: color(x)
 PLOTS |= parse_plots("""
 rain A B | p: place, l: shelter
 > goes A p
-* {A} was [on the way to|playing at|reading a book at] {p}.
+* {A} was [on the way to {p}|playing {p.at}|reading a book {p.at}].
 / {A} had gone to {p} without a coat.
 * [Dark|Heavy|Black] clouds came up, and it began to rain.
 / "I felt a drop," {A:said}.
 * {A} ran to [an old|the nearest] {l} and tried to stay dry.
-/ {A} [stood|waited] under the {l}, but rain came from all sides.
+/ {A} [stood|waited] close to the {l}, but rain came from all sides.
 * {A} was {*sad} because {A.he} was getting wet.
 / {A:s} [shoes|sleeves|socks] were soon full of water.
 ~
@@ -429,10 +433,10 @@ PLOTS |= parse_plots("""
 lie A B | x: thing(B), z: animal
 @has B x
 > breaks x
-* {A} played with {x.the} and broke it.
-/ By accident, {A} [stepped on|sat on|dropped] {x.the}, and it broke.
-* "Who broke my {x.c}?" {B:asked}.
-/ {B} saw the pieces and asked who had broken {x.the}.
+* {A} played with {x.the} and ruined it.
+/ By accident, {A} [stepped on|sat on|spilled paint on] {x.the}.
+* "Who ruined my {x.c}?" {B:asked}.
+/ {B} saw the damage and asked who had ruined {x.the}.
 > lies A z
 * "It was {z.an}," {A:lied}.
 / {A} said that {z.an} had done it.
@@ -440,7 +444,7 @@ lie A B | x: thing(B), z: animal
 / All day, the lie [weighed on|troubled] {A.n}.
 ~
 * At last, {A} [went to|came to] {B.n} and told the truth.
-/ "There was no {z}, I broke your {x}," {A:said}.
+/ "There was no {z}, I ruined your {x}," {A:said}.
 * {A} said that {A.he} was sorry.
 / "I am sorry," {A:said}.
 * {B} forgave {A.n} because {A.he} had told the truth.
@@ -451,7 +455,7 @@ PLOTS |= parse_plots("""
 stuck A B | x: light, p: outdoors, t: landmark
 @has A x
 * {A} took {x.the} to {p}.
-/ At {p}, {A} [played with|was showing off] {x.the}.
+/ {p.at}, {A} [played with|was showing off] {x.the}.
 > loses A x
 * [A gust of wind|The wind|A strong wind] carried {x.the} up into a tree.
 / The wind [took|grabbed] {x.the}, and it landed in a tree.
@@ -487,7 +491,7 @@ cook A B | d: ingredient, g: ingredient(d), j: job
 / {A} stirred while {B} [read|sang] the recipe.
 * Soon the kitchen smelled of {d}.
 / The {d} was [ready by noon|soon done].
-* The {j} [tasted the {d} and asked for more|ate every bit of the {d}].
+* The {j} [tasted the {d} and asked for more|finished all of the {d}].
 / "This is the best {d} in the world," the {j} said.
 """)
 
@@ -514,7 +518,7 @@ race A B | l: landmark, z: prize, p: place
 * {A} [was soon|took the lead and was] far ahead.
 / {A} [laughed|bragged] and ran as fast as the wind.
 * Then {A} [stopped for a rest|tripped over a root|stopped to wave].
-/ But half way, {A} got a stone in one shoe.
+/ But halfway, {A} got a stone in one shoe.
 ~
 > wins B z
 * {B} kept running and touched the {l} first.
@@ -565,7 +569,7 @@ PLOTS |= parse_plots("""
 promise A B | h: hour, l: landmark
 > promises A h
 * {A} promised to meet {B.n} at the {l} at {h} o'clock.
-/ "I will be at the {l} at {h} o'clock," {A:promised} {B.n}.
+/ "I will be at the {l} at {h} o'clock, {B.n}," {A:promised}.
 * But then {A} [began to read|fell asleep|played] and forgot the time.
 / All afternoon, {A} was busy and did not look at the clock.
 ~
@@ -587,7 +591,7 @@ map A B | l: landmark, m: landmark, b: coffer, x: thing
 * {A} asked {B.n} to come along, and off they went to the {l}.
 / At the {l}, {A} met {B.n}, who wanted to help.
 * Under [a stone|the moss] there was a note that said: "Go to the {m}."
-/ There {B} found a note with only one word on it, "{m}".
+/ There {B} found a note that said only "{m}."
 ~
 * So they went on to the {m} and dug a hole.
 / They ran to the {m} and began to dig.
@@ -654,8 +658,8 @@ rules A B | r: rule, s: rule
 ~
 * They [hung the paper on the wall|read the rules aloud].
 / They both promised to keep the rules.
-* When {B} forgot a rule, {A} [pointed at the paper|said: "{r}"].
-/ Once {A} almost forgot the second rule, but {B} whispered: "{s}."
+* When {B} forgot a rule, {A} [pointed at the paper|repeated: {r}].
+/ Once {A} almost forgot the second rule, but {B} whispered: {s}.
 * After that, they were {*glad} because nobody had to quarrel.
 / Now they could play for hours without a quarrel.
 

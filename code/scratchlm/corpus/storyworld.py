@@ -22,11 +22,13 @@ from scratchlm.corpus.plots import (
     shared,
 )
 from scratchlm.corpus.words import (
+    COLORED,
     COLORS,
     GIRLS,
     HER,
     NAMES,
     NUMBERS,
+    PLURALS,
     PRONOUNS,
     TABLES,
     WORDS,
@@ -136,7 +138,6 @@ class World:
         self.facts.append(fact)
 
 
-COLORED = ("thing", "light", "tool", "vehicle")
 CLASSES = WORDS | {name: tuple(pairs) for name, pairs in TABLES.items()}
 ORDER = {name: i for i, name in enumerate(NAMES)} | {
     noun: i for i, noun in enumerate(
@@ -262,8 +263,7 @@ class Author:
 
         if given:
             return beside(given[0])
-        fewest = 2  # as the first of a pair, a number needs a second one
-        return [n for n in range(fewest, 13)
+        return [n for n in range(2, 13)  # if there is a second one for it
                 if any(held_out(n, m) == self.test for m in range(2, n - 1))]
 
     def happen(self, beat: Beat, scene: dict[str, str]) -> None:
@@ -326,8 +326,8 @@ def article(noun: str) -> str:
 
 def plural(noun: str) -> str:
     """More than one of a thing."""
-    if noun == "leaf":
-        return "leaves"
+    if noun in PLURALS:
+        return PLURALS[noun]
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return noun[:-1] + "ies"
     return noun + ("es" if noun.endswith(("ch", "sh", "x", "s")) else "s")
@@ -463,9 +463,9 @@ def generate(n_bytes: int, seed: int = 0, split: str = "train",
     Args:
         n_bytes: size of the corpus, in bytes; the last story may exceed it.
         seed: another seed, other stories.
-        split: "train", or "test" (also "heldout") for stories in which
-            every pair of names, of numbers, of a color and a thing is one
-            that "train" never has.
+        split: "train", or "test" (also "heldout") for stories whose pairs,
+            of the first name with another, of numbers, of a color and a
+            thing, are all ones that "train" never has.
 
     Yields:
         The stories. Story number i depends only on seed, split and i.

@@ -100,7 +100,7 @@ WORDS |= {
         behind_the_fence in_a_hollow_log under_the_armchair
         behind_the_piano in_the_laundry between_two_rocks"""),
     "coffer": entries("""
-        box jar chest pot tin crate trunk barrel bottle casket"""),
+        box case chest safe coffer crate trunk barrel locker casket"""),
     "job": entries("""
         baker farmer teacher doctor painter gardener librarian fisherman
         shepherd tailor carpenter mayor cook blacksmith miller shopkeeper
@@ -118,7 +118,7 @@ WORDS |= {
         crunching splashing"""),
     "culprit": entries("""
         branch cat clock gate moth pipe shutter raindrop cricket owl
-        washing_line beetle loose_board kettle bat window"""),
+        washing_line beetle loose_board kettle bat parrot"""),
     "prize": entries("""
         medal cake badge trophy balloon flag rosette book garland
         watermelon"""),
@@ -171,7 +171,9 @@ TABLES = {  # what belongs to what; both sides reach the text
         snake=hiss frog=croak horse=neigh owl=hoot wolf=howl pig=oink
         goose=honk rooster=crow bee=buzz mouse=squeak"""),
 }
-CARRY = entries("stands hangs lies waits")
+COLORED = ("thing", "light", "tool", "vehicle")  # classes with a color
+PLURALS = table("""
+    leaf=leaves wolf=wolves goose=geese mouse=mice sheep=sheep""")
 
 WORDS |= {
     "glad": entries("""
