@@ -210,6 +210,9 @@ CASES = GOOD[GOOD.index("```{code-cell} python\n:tags: [ex-cases"):
      "import scipy| imports scipy, which the learner's answer will not find"),
     ("import numpy as np\n\n\ndef sum_squares(x: np.ndarray", "import torch\n\n\ndef "
      "sum_squares(x: torch.A", "import torch| imports torch, and the exercise does not ask for it"),
+    ("import numpy as np\n\n\ndef sum_squares", "from __future__ import annotations\n\n"
+     "import numpy as np\n\n\ndef sum_squares",
+     "from __future__ import| `from __future__` in an answer"),
     ("import numpy as np\n\n\ndef sum_squares(x: np.ndarray", "from scratchlm.a import b\n\n\ndef "
      "sum_squares(x: b", "from scratchlm.a import | imports scratchlm, which does not exist yet"),
     ('case("a row"', 'case("nothing"',

@@ -77,6 +77,7 @@ class Maker:
             self._parse_all(by_tag)
             return None
         self._imports(tree, answer, options)
+        self.problems += rules.futures(tree, answer.place())
         asked = rules.asked(tree, parts.regions)
         if not isinstance(stub, Problem):  # what only the solution defines is its own affair
             asked = tuple(name for name in asked if name in rules.bound(stub)) or asked

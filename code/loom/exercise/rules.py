@@ -121,6 +121,16 @@ def imports(tree: ast.Module, at: Place, libraries: frozenset[str], sees_package
                               f"use the standard library, {' or '.join(LIBRARIES)}")
 
 
+def futures(tree: ast.Module, at: Place) -> Iterator[Problem]:
+    """``from __future__`` in an answer, which shares a file with the others."""
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            yield Problem(Place(at.path, (at.line or 1) + node.lineno - 1),
+                          "`from __future__` in an answer: Python wants it at the top of a file, "
+                          "and the learner's file has other exercises above it",
+                          'put the annotations that need it in quotes: `-> "Dual"`')
+
+
 def case_calls(tree: ast.Module) -> list[ast.Call]:
     """The calls of ``case`` in a cell of cases, in order."""
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)
