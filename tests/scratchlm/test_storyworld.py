@@ -33,7 +33,7 @@ from scratchlm.corpus.words import COLORS, HER, NAMES, NUMBERS, WORDS
 
 STORIES = list(generate(400_000, seed=3))
 TEST = list(generate(200_000, seed=3, split="test"))
-SHA256 = "be86ba5470038bfeaedb9736e978a6a104f11a02e2ada564a2d41496ee1fd6d1"
+SHA256 = "f926746f295ef15d9a8bfb3c43359c8a9764d8a6675a6396ef69f0fc1f5f0702"
 
 
 def joined(stories: list[Story]) -> str:
@@ -109,9 +109,7 @@ def test_color_pairs_are_held_out() -> None:
 def test_name_pairs_are_held_out() -> None:
     def pairs(stories: list[Story]) -> set[frozenset[str]]:
         return {
-            frozenset(pair)
-            for s in stories
-            for pair in itertools.combinations(list(s.cast)[:2], 2)
+            frozenset(pair) for s in stories for pair in itertools.combinations(list(s.cast)[:2], 2)
         }
 
     train, test = pairs(STORIES), pairs(TEST)
@@ -137,8 +135,7 @@ def test_a_tenth_of_all_pairs_is_held_out() -> None:
     shares = [
         sum(held_out(c, n) for c in COLORS for n in WORDS["thing"])
         / (len(COLORS) * len(WORDS["thing"])),
-        sum(held_out(a, b) for a, b in itertools.combinations(NAMES, 2))
-        / math.comb(len(NAMES), 2),
+        sum(held_out(a, b) for a, b in itertools.combinations(NAMES, 2)) / math.comb(len(NAMES), 2),
         sum(held_out(a, b) for a, b in itertools.combinations_with_replacement(range(2, 13), 2))
         / 66,
     ]

@@ -114,7 +114,7 @@ def parse_plots(text: str) -> dict[str, Plot]:
         }
         plots[name] = Plot(name, tuple(roles), variables, parse_beats(body))
         colors = {f"{var}.color" for var, (kind, args) in variables.items()
-                  if kind == "thing" or kind in COLORED and not args}
+                  if kind == "thing" or (kind in COLORED and not args)}
         missing = {*roles, *variables, *colors} - always_told(plots[name])
         if missing:
             raise ValueError(
@@ -281,7 +281,7 @@ PLOTS |= parse_plots("""
 mend A B | x: tool, t: tool(x)
 > has A x
 * {A} had {x.a} that {A.he} [loved|used every day|was proud of].
-/ {A:s} [mother|father] had given {A.him} {x.a} [for {A.his} birthday|in the spring].
+/ {A:s} [mother|father] had given {A.him} {x.a} [in spring|a year before].
 / {A:s} {x.c} was [old but dear|almost new|the best in town].
 > breaks x
 * [One day|That morning|Suddenly], {x.the} needed mending.

@@ -175,7 +175,7 @@ class Story:
     cast: dict[str, Character]
     plot: str  # names joined by "+", if there are two episodes
     bits_by: dict[str, float]  # information of the choices, by kind
-    hard: bool
+    hard: bool  # three or more asides in the middle of every episode
 
     @property
     def bits(self) -> float:
