@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
+from scratchlm.ngram import checked_ids
 from scratchlm.numerics import token_nll
 
 
@@ -48,12 +49,11 @@ def contexts(ids: ArrayLike, size: int, boundary: int = 0) -> Tensor:
         stands its boundary.
 
     Raises:
-        ValueError: ids are not one row, or size is below 1.
+        ValueError: ids are not one row of ids, or size is below 1.
     """
-    row = np.asarray(ids, dtype=np.int64)
-    if row.ndim != 1 or size < 1:
-        raise ValueError(f"ids of shape {row.shape} and size={size}: want "
-                         "one row, and at least one id before each")
+    row = checked_ids(ids)
+    if size < 1:
+        raise ValueError(f"size={size}: want at least one id before each")
     ends = np.flatnonzero(row == boundary)
     starts, here = np.append(0, ends + 1), np.arange(len(row))
     age = here - starts[np.searchsorted(ends, here)]   # ids since the start
@@ -64,7 +64,15 @@ def contexts(ids: ArrayLike, size: int, boundary: int = 0) -> Tensor:
 
 def minibatches(inputs: Tensor, targets: Tensor, batch_size: int,
                 seed: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-    """Random examples without end, batch_size of (N, ...) at a time."""
+    """Random examples without end, batch_size of (N, ...) at a time.
+
+    Raises:
+        ValueError: at the first batch, if there can be none.
+    """
+    if not 0 < len(inputs) == len(targets) or batch_size < 1:
+        raise ValueError(f"{len(inputs)} inputs, {len(targets)} targets, "
+                         f"batch_size={batch_size}: want as many of one as "
+                         "of the other, and no zero")
     rng = np.random.default_rng(seed)
     while True:
         pick = torch.from_numpy(rng.integers(0, len(inputs), batch_size))
@@ -161,20 +169,11 @@ def logprob(model: nn.Module, ids: ArrayLike, context: int,
         block: positions at a time; bounds the memory.
 
     Raises:
-        ValueError: an id that is not in the model's vocabulary.
+        ValueError: what are no ids of the model's vocabulary.
     """
     past = contexts(ids, context, boundary)
-    targets = torch.tensor(np.asarray(ids, dtype=np.int64))
+    vocab_size = model(torch.full((1, context), boundary)).shape[-1]
+    targets = torch.from_numpy(checked_ids(ids, vocab_size))
     nll = [-token_nll(model(past[i:i + block]), targets[i:i + block])
            for i in range(0, len(targets), block)]
     return torch.cat(nll).double().numpy() if nll else np.zeros(0)
-
-
-@torch.no_grad()
-def next_probs(model: nn.Module, past: ArrayLike, context: int,
-               boundary: int = 0) -> NDArray[np.float64]:
-    """Probabilities of the next id, (V,), after the ids of a document."""
-    padded = [boundary] * context + np.asarray(past, np.int64).tolist()
-    logits = model(torch.tensor([padded[len(padded) - context:]]))
-    p: NDArray[np.float64] = logits[0].double().softmax(-1).numpy()
-    return p

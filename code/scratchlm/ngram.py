@@ -60,6 +60,8 @@ class Vocabulary:
     @classmethod
     def of(cls, texts: Iterable[str], min_count: int = 1) -> Self:
         """The words that occur min_count times or more, most first."""
+        if isinstance(texts, str):
+            raise ValueError("texts is a single string: want a list of them")
         counts = Counter(chain.from_iterable(map(words, texts)))
         kept = [w for w, c in counts.items() if c >= min_count]
         return cls(sorted(kept, key=lambda w: (-counts[w], w)))
@@ -83,7 +85,7 @@ class Vocabulary:
             ValueError: an id that is no word's.
         """
         documents: list[list[str]] = [[]]
-        for i in _checked_ids(ids, len(self)).tolist():
+        for i in checked_ids(ids, len(self)).tolist():
             if i == self.END:
                 documents.append([])
             else:
@@ -93,17 +95,22 @@ class Vocabulary:
         return "\n\n".join(map(spell, documents))
 
 
-def _checked_ids(ids: ArrayLike, vocab_size: int) -> IntArray:
-    """ids as a flat int64 array, or an error that says what is wrong."""
+def checked_ids(ids: ArrayLike, vocab_size: int | None = None) -> IntArray:
+    """ids as a flat int64 array.
+
+    Raises:
+        ValueError: not one row, not integers, or outside the vocabulary.
+    """
     array = np.asarray(ids)
     if array.ndim != 1:
         raise ValueError(f"ids have shape {array.shape}: want one row")
     if array.size and array.dtype.kind not in "iu":
         raise ValueError(f"ids are {array.dtype}: want integers")
-    wrong = array[(array < 0) | (array >= vocab_size)]
+    size = math.inf if vocab_size is None else vocab_size
+    wrong = array[(array < 0) | (array >= size)]
     if wrong.size:
-        raise ValueError(f"id {wrong[0]} is not in a vocabulary of "
-                         f"{vocab_size}")
+        raise ValueError(f"id {wrong[0]} is not in a vocabulary" + (
+            "" if vocab_size is None else f" of {vocab_size}"))
     return array.astype(np.int64)
 
 
@@ -112,8 +119,8 @@ def _checked_ids(ids: ArrayLike, vocab_size: int) -> IntArray:
 class Level:
     """All grams of one length: gram i is context keys[i] // V, then a word.
 
-    What belongs to a gram or a context has one more entry than there are
-    of these, a zero at the end: number -1, "never seen", counts nothing.
+    Arrays have one more entry than there are grams or contexts, a zero at
+    the end. A gram never seen has the number -1, which selects that zero.
     """
 
     keys: IntArray  # (grams + 1,), sorted; the last is larger than any
@@ -162,8 +169,10 @@ class NGramLM:
     def __init__(self, n: int, smoothing: str = "kneser_ney", *,
                  vocab_size: int | None = None, boundary: int = 0,
                  k: float = 1.0, discount: float | None = None) -> None:
-        if n < 1:
-            raise ValueError(f"n={n}: a gram has at least one word")
+        for name, size in (("n", n), ("vocab_size", vocab_size)):
+            if size is not None and (size < 1 or size != int(size)):
+                raise ValueError(f"{name}={size}: want a whole number "
+                                 "above 0")
         if smoothing not in SMOOTHINGS:
             raise ValueError(f"smoothing={smoothing!r} is none of "
                              f"{', '.join(SMOOTHINGS)}")
@@ -174,8 +183,10 @@ class NGramLM:
                              "most 1")
         self.n, self.smoothing, self.vocab_size = n, smoothing, vocab_size
         self.boundary, self.k, self.discount = boundary, k, discount
-        self.levels: list[Level] = []
-        self._v = vocab_size or 0  # settled by fit
+        self.levels: list[Level] = []          # these four: set by fit
+        self.weights: FloatArray = np.zeros((n, 0))
+        self.discounts: list[float] = []
+        self._v = vocab_size or 0
 
     # § sec-counting-interpolation
     def fit(self, ids: ArrayLike, held_out: ArrayLike | None = None) -> Self:
@@ -190,13 +201,15 @@ class NGramLM:
             ValueError: no ids, ids that are no part of the vocabulary, or
                 nothing held out where it is needed.
         """
-        aside = () if held_out is None else held_out
+        aside: ArrayLike = () if held_out is None else held_out
         if self.smoothing == "interpolated" and np.asarray(aside).size == 0:
             raise ValueError("smoothing='interpolated' chooses its weights on "
                              "held_out documents: none are given")
-        self.levels = self._count(self._adopt(ids))
+        counted = self._adopt(ids)
+        aside = checked_ids(aside, self._v)
+        self.levels = self._count(counted)
         if self.smoothing == "interpolated":
-            self._fit_weights(_checked_ids(aside, self._v))
+            self._fit_weights(aside)
         return self
 
     # § sec-kneser-ney-by-hand
@@ -243,7 +256,7 @@ class NGramLM:
 
     def _adopt(self, ids: ArrayLike) -> IntArray:
         """Checked ids to fit; settles the size of the vocabulary."""
-        array = np.asarray(ids)
+        array = checked_ids(ids)
         if array.size == 0:
             raise ValueError("the corpus is empty: no ids to count")
         top = max(int(array.max()), self.boundary)
@@ -251,14 +264,14 @@ class NGramLM:
         if not 0 <= self.boundary < self._v:
             raise ValueError(f"boundary={self.boundary} is not in a "
                              f"vocabulary of {self._v}")
-        return _checked_ids(array, self._v)
+        return checked_ids(array, self._v)
 
     # § sec-counting-lookup
     def _state(self, context: ArrayLike) -> list[int]:
         """The numbers of the last 0, 1, ... n - 1 ids; -1 for one unseen."""
         if not self.levels:
             raise ValueError("nothing has been counted yet: call fit first")
-        inside = _checked_ids(context, self._v).tolist()
+        inside = checked_ids(context, self._v).tolist()
         if self.boundary in inside:  # forget the documents before this one
             last = len(inside) - 1 - inside[::-1].index(self.boundary)
             inside = inside[last + 1:]
@@ -285,33 +298,36 @@ class NGramLM:
     def _distribution(self, state: list[int]) -> FloatArray:
         """Probabilities of all ids, (V,), after the contexts of a state."""
         p = np.full(self._v, 1 / self._v)
-        for k, (level, node) in enumerate(zip(self.levels, state, strict=True)):
+        for order, level in enumerate(self.levels, 1):
+            node = state[order - 1]
             counts = np.zeros(self._v, dtype=np.int64)
             if node >= 0:
                 here = slice(*level.starts[node:node + 2])
                 counts[level.keys[here] % self._v] = level.counts[here]
-            p = self._blend(k, counts, level.totals[node], level.types[node], p)
+            p = self._blend(order, counts, level.totals[node],
+                            level.types[node], p)
         return p
 
     # § sec-kneser-ney-by-hand
-    def _blend(self, k: int, counts: IntArray, totals: IntArray,
+    def _blend(self, order: int, counts: IntArray, totals: IntArray,
                types: IntArray, lower: FloatArray) -> FloatArray:
-        """Probabilities of length k + 1, from counts and those of length k.
+        """Probabilities by grams of one length, from those one word shorter.
 
         Args:
+            order: length of the grams, from 1 to n.
             counts: (...), of the grams whose last word is asked for.
             totals, types: of their contexts; 0 for one never seen.
             lower: (...), the probabilities that one word less of context gave.
         """
         known = np.maximum(totals, 1)
         if self.smoothing == "kneser_ney":
-            d = self.discounts[k]
+            d = self.discounts[order - 1]
             mixed = (np.maximum(counts - d, 0) + d * types * lower) / known
             return np.where(totals > 0, mixed, lower)
         if self.smoothing == "interpolated":
-            share: FloatArray = self.weights[k, _bucket(totals)]
+            share: FloatArray = self.weights[order - 1, _bucket(totals)]
             return share * counts / known + (1 - share) * lower
-        if k + 1 < self.n:
+        if order < self.n:
             return lower
         if self.smoothing == "add_k":
             return (counts + self.k) / (totals + self.k * self._v)
@@ -321,15 +337,12 @@ class NGramLM:
     def _walk(self, stream: IntArray
               ) -> Iterator[tuple[IntArray, IntArray, IntArray]]:
         """For each length: counts, totals and types at every position."""
-        if not self.levels:
-            raise ValueError("nothing has been counted yet: call fit first")
         node = np.zeros_like(stream)
         for level in self.levels:
             keys = self._keys(node, stream)
-            context = keys // self._v           # -1 stays negative: not found
+            context = keys // self._v           # -1 for one never seen
             node = level.find(keys)
-            seen = np.maximum(context, -1)
-            yield level.counts[node], level.totals[seen], level.types[seen]
+            yield level.counts[node], level.totals[context], level.types[context]
 
     def logprob(self, ids: ArrayLike) -> FloatArray:
         """Log-probability in nats of every id, given those before it: (T,).
@@ -340,10 +353,12 @@ class NGramLM:
         Returns:
             -inf where the model holds an id for impossible.
         """
-        stream, at = self._padded(_checked_ids(ids, self._v))
+        if not self.levels:
+            raise ValueError("nothing has been counted yet: call fit first")
+        stream, at = self._padded(checked_ids(ids, self._v))
         p = np.full(len(stream), 1 / self._v)
-        for k, (counts, totals, types) in enumerate(self._walk(stream)):
-            p = self._blend(k, counts, totals, types, p)
+        for order, found in enumerate(self._walk(stream), 1):
+            p = self._blend(order, *found, p)
         with np.errstate(divide="ignore"):
             log_p: FloatArray = np.log(p[at])
         return log_p
@@ -438,8 +453,10 @@ class Corpus:
         for every byte and for its end.
 
         Raises:
-            ValueError: no texts.
+            ValueError: no texts, or one string instead of a list.
         """
+        if isinstance(texts, str):
+            raise ValueError("texts is a single string: want a list of them")
         texts = list(texts)
         if not texts:
             raise ValueError("there are no texts")
@@ -484,9 +501,14 @@ def draw(p: FloatArray, rng: np.random.Generator,
         temperature: 1 draws from p itself, less prefers the likely ids.
 
     Raises:
-        ValueError: a temperature that is not positive and finite. At 0
-            there is nothing to draw: take the largest probability.
+        ValueError: p is no such thing, or a temperature that is not
+            positive and finite. At 0 there is nothing to draw: take the
+            largest probability.
     """
+    p = np.asarray(p)
+    if not (p.size and p.min() >= 0 and 0 < p.sum() < math.inf):
+        raise ValueError(f"p={p}: want numbers that are not negative, with "
+                         "a finite sum above 0")
     if not 0 < temperature < math.inf:
         raise ValueError(f"temperature={temperature} must be positive; for "
                          "the likeliest id take the argmax")

@@ -32,9 +32,11 @@ def train_val_test(docs: Sequence[Document],
         never cut, so sizes can be off by what such a group holds.
 
     Raises:
-        ValueError: no documents, or fractions that are not three numbers
-            from 0 to 1 with the sum 1.
+        ValueError: no documents, one string instead of a list, or
+            fractions that are not three from 0 to 1 with the sum 1.
     """
+    if isinstance(docs, str):
+        raise ValueError("docs is a single string: want a list of documents")
     if len(docs) == 0:
         raise ValueError("there are no documents to split")
     if (len(fractions) != 3 or min(fractions) < 0
@@ -59,7 +61,7 @@ def _deal(docs: Sequence[Document], groups: list[list[int]],
           ) -> tuple[list[Document], list[Document], list[Document]]:
     """Groups in random order to one side after another, as each fills."""
     limits = np.round(np.cumsum(fractions) * len(docs))
-    limits[-1] = len(docs)
+    limits[-1] = len(docs)  # the sum may miss 1 by a rounding error
     sides: list[list[int]] = [[], [], []]
     placed = 0
     for g in rng.permutation(len(groups)):

@@ -18,7 +18,6 @@ from scratchlm.bigram import (
     contexts,
     logprob,
     minibatches,
-    next_probs,
     train_sgd,
 )
 from scratchlm.ngram import NGramLM
@@ -68,6 +67,10 @@ def test_contexts_bad_input() -> None:
         contexts([1], 0)
     with pytest.raises(ValueError, match="one row"):
         contexts([[1]], 1)
+    with pytest.raises(ValueError, match="integers"):
+        contexts([0.5, 1.5], 1)
+    with pytest.raises(ValueError, match="id -1"):
+        contexts([1, -1, 2], 1)
 
 
 def test_minibatches_draw_matching_rows() -> None:
@@ -79,6 +82,15 @@ def test_minibatches_draw_matching_rows() -> None:
     assert seen == set(range(50))
     first = next(minibatches(x, x, 8, seed=1))[0]
     assert torch.equal(first, next(minibatches(x, x, 8, seed=1))[0])
+
+
+def test_minibatches_bad_input() -> None:
+    x = torch.arange(4)
+    for inputs, targets, size in ((x[:0], x[:0], 2), (x, x[:3], 2), (x[:3], x, 2), (x, x, 0)):
+        with pytest.raises(
+            ValueError, match=f"{len(inputs)} inputs, {len(targets)} targets, batch_size={size}"
+        ):
+            next(minibatches(inputs, targets, size))
 
 
 # -- the bigram ---------------------------------------------------------------------
@@ -207,20 +219,31 @@ def test_training_bad_input() -> None:
         train_sgd(net, repeat((x, y)), 5, 0.1)
 
 
-def test_logprob_in_blocks_and_next_probs() -> None:
+def test_logprob_is_one_softmax_after_another() -> None:
     torch.manual_seed(0)
     net = NeuralNGram(V, 2, 3, 4)
     torch.nn.init.normal_(net.output.weight)
     ids = chain(60)
     found = logprob(net, ids, 2)
+    assert found.shape == (len(ids),) and found.dtype == np.float64
     np.testing.assert_allclose(found, logprob(net, ids, 2, block=7), atol=1e-6)
-    start = 0
-    for t, i in enumerate(ids):
-        p = next_probs(net, ids[start:t], 2)
-        assert p.sum() == pytest.approx(1)
-        assert math.log(p[i]) == pytest.approx(found[t], abs=1e-5)
-        if i == 0:
-            start = t + 1
+    past = [0, 0]
+    for i, log_p in zip(ids.tolist(), found, strict=True):
+        p = net(torch.tensor([past]))[0].softmax(-1)
+        assert math.log(p[i].item()) == pytest.approx(log_p, abs=1e-5)
+        past = [past[1], i] if i else [0, 0]
     assert logprob(net, [], 2).shape == (0,)
-    with pytest.raises(ValueError, match="vocabulary of 5"):
-        logprob(net, [7], 2)
+
+
+def test_logprob_bad_ids() -> None:
+    net = NeuralBigram(V)
+    for bad, message in (
+        ([7], "id 7 is not in a vocabulary of 5"),
+        ([1, 5, 2], "id 5 is not in a vocabulary of 5"),
+        ([1, 2, -100], "id -100"),  # not what a loss should ignore
+        ([-100, 1], "id -100"),
+        ([1.7, 2.2], "integers"),
+        ([[1]], "one row"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            logprob(net, bad, 1)

@@ -363,6 +363,10 @@ def test_cold_samples_are_the_likeliest() -> None:
     [
         ({"n": 0}, "n=0"),
         ({"n": -2}, "n=-2"),
+        ({"n": 2.5}, "n=2.5"),
+        ({"n": 2, "vocab_size": 0}, "vocab_size=0"),
+        ({"n": 2, "vocab_size": -3}, "vocab_size=-3"),
+        ({"n": 2, "vocab_size": 2.5}, "vocab_size=2.5"),
         ({"n": 2, "smoothing": "magic"}, "'magic' is none of none, add_k"),
         ({"n": 2, "k": 0.0}, "k=0.0"),
         ({"n": 2, "k": math.nan}, "k=nan"),
@@ -381,6 +385,13 @@ def test_bad_ids() -> None:
         lm.prob([])
     with pytest.raises(ValueError, match="call fit first"):
         lm.logprob([])
+    with pytest.raises(ValueError, match="call fit first"):
+        NGramLM(2).logprob([1])
+    for ids in (["a"], [math.nan], [0.5]):
+        with pytest.raises(ValueError, match="integers"):
+            NGramLM(2).fit(ids)
+    with pytest.raises(ValueError, match="one row"):
+        NGramLM(2).fit([[1, 2]])
     with pytest.raises(ValueError, match="corpus is empty"):
         lm.fit([])
     with pytest.raises(ValueError, match="id 4 is not in a vocabulary of 4"):
@@ -396,6 +407,33 @@ def test_bad_ids() -> None:
         with pytest.raises(ValueError, match="vocabulary of 4"):
             lm.logprob(bad)
     assert lm.logprob([]).shape == (0,)
+
+
+def test_a_fit_that_fails_leaves_nothing_half_done() -> None:
+    lm = NGramLM(2, "interpolated", vocab_size=4)
+    with pytest.raises(ValueError, match="id 9"):
+        lm.fit([1, 2, 0], held_out=[9])
+    with pytest.raises(ValueError, match="call fit first"):
+        lm.prob([])
+    lm.fit([1, 2, 0], held_out=[1, 0])
+    before = lm.prob([1])
+    with pytest.raises(ValueError, match="id 9"):
+        lm.fit([3, 3, 0], held_out=[9])
+    np.testing.assert_array_equal(lm.prob([1]), before)
+
+
+def test_one_string_is_not_a_list_of_texts() -> None:
+    with pytest.raises(ValueError, match="single string"):
+        Vocabulary.of("abc")
+    with pytest.raises(ValueError, match="single string"):
+        Corpus.of(Vocabulary(["a"]), "a b")
+
+
+@pytest.mark.parametrize("p", [[], [0.0, 0.0], [0.5, -0.1], [0.5, math.nan], [math.inf, 1]])
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_draws_from_what_is_no_distribution(p: list[float], temperature: float) -> None:
+    with pytest.raises(ValueError, match="finite sum above 0"):
+        draw(np.array(p), np.random.default_rng(0), temperature)
 
 
 def test_bad_sampling() -> None:

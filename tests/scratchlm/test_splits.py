@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -94,6 +95,7 @@ def test_one_document_and_all_copies() -> None:
     ("docs", "fractions", "message"),
     [
         ([], (0.8, 0.1, 0.1), "no documents"),
+        ("abc", (0.8, 0.1, 0.1), "single string"),
         (["a"], (0.8, 0.2), "three"),
         (["a"], (0.8, 0.3, -0.1), "not negative"),
         (["a"], (0.8, 0.1, 0.2), "sum to 1"),
@@ -101,6 +103,6 @@ def test_one_document_and_all_copies() -> None:
         (["a"], (float("nan"), 0.5, 0.5), "sum to 1"),
     ],
 )
-def test_bad_input(docs: list[str], fractions: tuple[float, ...], message: str) -> None:
+def test_bad_input(docs: Sequence[str], fractions: tuple[float, ...], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         train_val_test(docs, fractions)
