@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import random
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import regex
 import tiktoken
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scratchlm.tokenizer import bpe, pretokenize, special
@@ -100,6 +104,57 @@ def test_slices_join_to_the_text_and_cut_no_pretoken() -> None:
         assert found == pretokenize.pretokenize(text)
 
 
+SPACED = st.text(st.sampled_from(" \n\t\r\u3000\u00a0a1é'!"), max_size=120)
+
+
+@given(SPACED)
+@settings(max_examples=200, deadline=None)
+def test_slices_that_end_anywhere_keep_the_pretokens(text: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(pretokenize, "SLICE", 16)
+        for pattern in (GPT2_PATTERN, GPT4_PATTERN):
+            parts = list(pretokenize.slices(text, pattern))
+            found = [w for part in parts for w in pretokenize.pretokenize(part, pattern)]
+            assert found == regex.findall(pattern, text)
+
+
+@given(SPACED, SPACED)
+@settings(max_examples=200, deadline=None)
+def test_what_is_settled_is_cut_alike_alone(text: str, more: str) -> None:
+    for pattern in (GPT2_PATTERN, GPT4_PATTERN):
+        end = pretokenize.settled(text, pattern)
+        alone = regex.findall(pattern, text[:end])
+        assert alone == regex.findall(pattern, text + more)[: len(alone)]
+
+
+def test_of_other_patterns_nothing_is_settled() -> None:
+    pattern, text = r".{9999}|(?s:.)", "ab " * 20_000  # what is a pre-token depends on all of it
+    assert pretokenize.settled(text, pattern) == 0
+    assert list(pretokenize.slices(text, pattern)) == [text]
+
+
+def table(gap: str) -> str:
+    """Rows of cells, most of them empty, more than many slices long."""
+    rng = random.Random(0)
+    rows = (gap.join(rng.choice(("", "", "kite", "12", "")) for _ in range(9))
+            for _ in range(5_000))
+    return "\n".join(rows)
+
+
+@pytest.mark.parametrize("gap", ["\t", ",", "\u3000", "  ", "\r\n\t"])
+def test_tables_with_empty_cells_are_cut_as_by_tiktoken(
+        tokenizer: BPETokenizer, gap: str) -> None:
+    """Here runs of white space are tokens, so that a wrong border gives wrong ids."""
+    text = table(gap)
+    pattern = tokenizer.model.pattern
+    assert bpe.count_words([text], pattern=pattern) == Counter(regex.findall(pattern, text))
+    spaced = BPETokenizer(train_bpe([text[:20_000]], 400, pattern=pattern))
+    expected = theirs(spaced.model).encode_ordinary(text)
+    assert spaced.encode(text) == expected
+    chunks = [text[i : i + 1000] for i in range(0, len(text), 1000)]
+    assert list(spaced.encode_iterable(chunks)) == expected
+
+
 def test_byte_characters_are_those_of_hugging_face() -> None:
     table = pretokenize.bytes_to_unicode()
     assert sorted(table) == list(range(256))
@@ -110,6 +165,13 @@ def test_byte_characters_are_those_of_hugging_face() -> None:
 def test_a_bad_pattern_is_named() -> None:
     with pytest.raises(ValueError, match=r"pattern '\(' is no regular expression"):
         pretokenize.pretokenize("é", "(")
+    for grouped in ("(a)(b)", "(?P<x>a)"):
+        with pytest.raises(ValueError, match="has groups"):
+            pretokenize.pretokenize("é", grouped)
+        with pytest.raises(ValueError, match="has groups"):
+            train_bpe(["a text"], 300, pattern=grouped)
+        with pytest.raises(ValueError, match="has groups"):
+            BPEModel({i: bytes([i]) for i in range(256)}, [], pattern=grouped)
 
 
 # --- training
@@ -242,7 +304,7 @@ def test_no_text_gives_bytes_only() -> None:
 
 
 @given(text=texts)
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None)
 def test_ids_are_tiktokens(tokenizer: BPETokenizer, oracle: tiktoken.Encoding, text: str) -> None:
     ids = tokenizer.encode(text, disallowed_special=())
     assert ids == oracle.encode_ordinary(text)
@@ -306,11 +368,28 @@ def test_unknown_ids_are_refused() -> None:
     assert tokenizer.decode([]) == "" and tokenizer.encode("") == []
 
 
+def test_what_is_no_text_and_no_id_is_named() -> None:
+    tokenizer = any_tokenizer()
+    for wrong, kind in ((b"kite", "bytes"), (None, "NoneType"), (7, "int")):
+        with pytest.raises(TypeError, match=f"text is {kind}, not str"):
+            tokenizer.encode(wrong)  # type: ignore[arg-type]
+    ids = torch.tensor([65, 66])
+    assert tokenizer.decode(ids.tolist()) == tokenizer.decode(np.array([65, 66])) == "AB"
+    with pytest.raises(TypeError, match=r"not Tensor; a tensor gives them with \.tolist\(\)"):
+        tokenizer.decode(ids)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="no token has the id 5000"):
+        tokenizer.decode(np.array([5000]))
+    with pytest.raises(TypeError, match=r"a chunk is int.* give \[data\]"):
+        list(tokenizer.encode_iterable(b"kite"))  # type: ignore[arg-type]
+
+
 def test_lone_surrogates_are_refused() -> None:
     with pytest.raises(ValueError, match=r"lone surrogate U\+D83D"):
         any_tokenizer().encode("kite \ud83d kite")
     with pytest.raises(ValueError, match="surrogate"):
         train_bpe(["kite \udcff"], 300)
+    with pytest.raises(ValueError, match=r"lone surrogate U\+D800"):
+        train_bpe(["\ud800"], 300)
 
 
 # --- special tokens
@@ -347,7 +426,7 @@ def test_the_longer_special_token_wins() -> None:
 
 
 @given(text=texts, cuts=st.lists(st.integers(0, 10**6), max_size=12))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_a_stream_has_the_ids_of_the_whole(text: str, cuts: list[int]) -> None:
     for pattern in (GPT2_PATTERN, GPT4_PATTERN):
         model = any_tokenizer().model
@@ -397,6 +476,10 @@ def test_bad_bytes_in_a_stream_are_located() -> None:
         list(tokenizer.encode_iterable([data[:6], b"x"]))
     with pytest.raises(ValueError, match="special token"):
         list(tokenizer.encode_iterable(["<|endof", "text|>"]))
+    with pytest.raises(ValueError, match="no UTF-8 at byte 4 of the stream: unexpected end"):
+        list(tokenizer.encode_iterable([b"kite\xc3", "x", b"\xa9"]))
+    mixed = ["Zo", b"\xc3", b"\xab", "'s ", b"kite"]
+    assert list(tokenizer.encode_iterable(mixed)) == tokenizer.encode("Zoë's kite")
 
 
 # --- files
@@ -429,6 +512,59 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
             BPETokenizer.load(path)
     with pytest.raises(FileNotFoundError):
         BPETokenizer.load(tmp_path / "none.json")
+
+
+def without(key: str) -> Callable[[dict[str, Any]], None]:
+    return lambda model: model.pop(key)
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (without("special_tokens"), "special_tokens"),
+    (without("vocab"), "vocab"),
+    (without("pattern"), "pattern"),
+    (lambda model: model.update(vocab=[1, 2]), "list"),
+    (lambda model: model["vocab"].update(a="7"), "'7'"),
+    (lambda model: model["vocab"].update(a=7.5), "id 7.5"),
+    (lambda model: model["vocab"].update(a=[7]), "list"),
+    (lambda model: model["vocab"].update({"你": 7}), "stands for no byte"),
+    (lambda model: model.update(merges=[7]), "int"),
+    (lambda model: model["merges"].reverse(), "cannot have been made"),
+    (lambda model: model.update(pattern="("), "no regular expression"),
+    (lambda model: model.update(pattern=5), "no regular expression"),
+    (lambda model: model.update(pattern=["a"]), "list"),
+    (lambda model: model.update(pattern="(a)(b)"), "has groups"),
+    (lambda model: model.update(special_tokens=["<x>"]), "list"),
+])
+def test_an_edited_file_with_a_fresh_fingerprint_is_refused(
+        tmp_path: Path, change: Callable[[dict[str, Any]], None], message: str) -> None:
+    path = tmp_path / "t.json"
+    any_tokenizer().save(path)
+    whole = json.loads(path.read_text())
+    change(whole["model"])
+    text = json.dumps(whole["model"], sort_keys=True)
+    whole["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    path.write_text(json.dumps(whole))
+    with pytest.raises(ValueError, match=rf"t\.json.*{re.escape(message)}"):
+        BPETokenizer.load(path)
+
+
+def test_a_file_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text("[" * 100_000 + "]" * 100_000)
+    with pytest.raises(ValueError, match=r"t\.json is not a saved tokenizer"):
+        BPETokenizer.load(path)
+
+
+def test_a_saved_file_may_be_read_by_those_the_umask_allows(tmp_path: Path) -> None:
+    for mask, mode in ((0o022, 0o644), (0o077, 0o600)):
+        before = os.umask(mask)
+        try:
+            any_tokenizer().save(tmp_path / f"{mode}.json")
+        finally:
+            os.umask(before)
+        assert (tmp_path / f"{mode}.json").stat().st_mode & 0o777 == mode
+    with pytest.raises(FileNotFoundError, match="no folder .*missing"):
+        any_tokenizer().save(tmp_path / "missing" / "t.json")
 
 
 def test_a_failed_save_leaves_the_old_file(

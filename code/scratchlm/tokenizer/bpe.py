@@ -8,7 +8,7 @@ import heapq
 import itertools
 import json
 import os
-import tempfile
+import secrets
 import warnings
 from collections import Counter, defaultdict
 from collections.abc import (
@@ -20,6 +20,7 @@ from collections.abc import (
 )
 from dataclasses import dataclass, field
 from itertools import chain, pairwise
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -27,9 +28,11 @@ from scratchlm.tokenizer.pretokenize import (
     BYTE_CHARS,
     GPT2_PATTERN,
     bytes_to_unicode,
+    compile_pattern,
     pretokenize,
     settled,
     slices,
+    utf8,
 )
 from scratchlm.tokenizer.special import (
     END_OF_TEXT,
@@ -132,7 +135,7 @@ class PairIndex:
     def __init__(self, counts: Mapping[str, int], tie: Tie) -> None:
         byte_chars = dict(enumerate(BYTE_CHARS))
         self.words = [
-            word.encode().decode("latin-1").translate(byte_chars)
+            utf8(word).decode("latin-1").translate(byte_chars)
             for word in counts
         ]
         self.times = list(counts.values())
@@ -265,6 +268,7 @@ class BPEModel:
 
     def __post_init__(self) -> None:
         check_special(self.special_tokens)
+        compile_pattern(self.pattern)
         ids = self.ids()
         known = {bytes([byte]) for byte in range(256)}
         for pair in self.merges:
@@ -281,8 +285,8 @@ class BPEModel:
         """The id of every token that is not special.
 
         Raises:
-            ValueError: an id that is too large, a special token that the
-                vocabulary does not have, or two ids for one token.
+            ValueError: an id that is too large or no integer, a special token
+                that the vocabulary does not have, or two ids for one token.
         """
         special = set(self.special_tokens.values())
         for name, i in self.special_tokens.items():
@@ -291,8 +295,8 @@ class BPEModel:
                                  f"which stands for {self.vocab.get(i)!r}")
         ids: dict[bytes, int] = {}
         for i, token in self.vocab.items():
-            if not 0 <= i <= MAX_ID:
-                raise ValueError(f"id {i} is not between 0 and {MAX_ID}")
+            if not isinstance(i, int) or not 0 <= i <= MAX_ID:
+                raise ValueError(f"id {i!r} is not between 0 and {MAX_ID}")
             if i not in special and ids.setdefault(token, i) != i:
                 raise ValueError(f"token {token!r} has two ids: "
                                  f"{ids[token]} and {i}")
@@ -354,16 +358,25 @@ class BPETokenizer:
         self._cache = WordCache(self._merge_word, cache_size)
 
     def decode_bytes(self, ids: Iterable[int]) -> bytes:
-        """The bytes that token ids stand for; ValueError for unknown ids."""
+        """The bytes that token ids stand for.
+
+        Raises:
+            TypeError: an id is no integer.
+            ValueError: no token has such an id.
+        """
         try:
             return b"".join([self.model.vocab[i] for i in ids])
         except KeyError as error:
-            raise ValueError(f"no token has the id {error}; the vocabulary "
-                             f"holds {len(self.model.vocab)} tokens") from None
+            wrong = error.args[0]
+        if not isinstance(wrong, Integral):
+            raise TypeError(f"ids must be integers, not {type(wrong).__name__};"
+                            " a tensor gives them with .tolist()")
+        raise ValueError(f"no token has the id {wrong}; the vocabulary "
+                         f"holds {len(self.model.vocab)} tokens")
 
     def _merge_word(self, word: str) -> tuple[int, ...]:
         """The ids of one pre-token: its merges, replayed by rank."""
-        chars = word.encode().decode("latin-1").translate(self._bytes)
+        chars = utf8(word).decode("latin-1").translate(self._bytes)
         if len(chars) > LONG_WORD:
             return self._merge_long(chars)
         rank = self._rank.get
@@ -438,8 +451,11 @@ class BPETokenizer:
                 are allowed. What is in neither is text like any other.
 
         Raises:
+            TypeError: text is no string.
             ValueError: a disallowed special token, or a lone surrogate.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"text is {type(text).__name__}, not str")
         allowed, disallowed = self._special(allowed_special, disallowed_special)
         ids: list[int] = []
         for part, is_special in split_on_special(text, allowed | disallowed):
@@ -473,20 +489,16 @@ class BPETokenizer:
     def _encode_text(self, text: str, ids: list[int]) -> None:
         """Append the ids of a text without special tokens."""
         known, pattern = self._cache.__getitem__, self.model.pattern
-        try:
-            for part in slices(text, pattern):
-                words = pretokenize(part, pattern)
-                ids += chain.from_iterable(map(known, words))
-        except UnicodeEncodeError as error:
-            code = ord(error.object[error.start])
-            raise ValueError(
-                f"the text holds the lone surrogate U+{code:04X}, which is no "
-                "character and has no bytes; did something cut a pair in two?"
-            ) from None
+        for part in slices(text, pattern):
+            words = pretokenize(part, pattern)
+            ids += chain.from_iterable(map(known, words))
 
     # § sec-tokenizer-files
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model to one JSON file, whole or not at all."""
+        target = Path(path)
+        if not target.parent.is_dir():
+            raise FileNotFoundError(f"{target}: no folder {target.parent}")
         model = self.model
         special = set(model.special_tokens.values())
         content = {
@@ -497,17 +509,15 @@ class BPETokenizer:
             "merges": [" ".join(map(printable, pair)) for pair in model.merges],
         }
         whole = {"format": FORMAT, "sha256": _digest(content), "model": content}
-        target = Path(path)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name)
+        part = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
         try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
+            with part.open("x", encoding="utf-8") as file:
                 json.dump(whole, file, ensure_ascii=False, indent=0)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, target)
-        except BaseException:
-            os.unlink(name)
-            raise
+            os.replace(part, target)
+        finally:
+            part.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> BPETokenizer:
@@ -519,7 +529,7 @@ class BPETokenizer:
         """
         try:
             whole = json.loads(Path(path).read_text(encoding="utf-8"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"{path} is not a saved tokenizer, or not all of "
                              f"one: {error}") from None
         if not isinstance(whole, dict) or whole.get("format") != FORMAT:
@@ -529,11 +539,15 @@ class BPETokenizer:
         if not content or whole.get("sha256") != _digest(content):
             raise ValueError(f"{path} was changed after it was saved: its "
                              "content does not have the recorded sha256")
-        special: dict[str, int] = content["special_tokens"]
-        vocab = {i: from_printable(t) for t, i in content["vocab"].items()}
-        vocab |= {i: name.encode() for name, i in special.items()}
-        merges = [read_merge(line) for line in content["merges"]]
-        return cls(BPEModel(vocab, merges, special, content["pattern"]))
+        try:
+            special: dict[str, int] = content["special_tokens"]
+            vocab = {i: from_printable(t) for t, i in content["vocab"].items()}
+            vocab |= {i: utf8(name) for name, i in special.items()}
+            merges = [read_merge(line) for line in content["merges"]]
+            return cls(BPEModel(vocab, merges, special, content["pattern"]))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} has our format and cannot be a "
+                             f"tokenizer: {error!r}") from None
 
     # § sec-tokenizer-streams
     def encode_iterable(
@@ -779,23 +793,28 @@ def decoded(chunks: Iterable[str | bytes]) -> Iterator[str]:
     """Chunks of text; those of bytes may end inside a character.
 
     Raises:
-        ValueError: bytes that are not UTF-8, with their place.
+        TypeError: a chunk that is neither text nor bytes.
+        ValueError: bytes that are not UTF-8, with their place; text that
+            comes before a character in bytes is whole.
     """
     decoder = codecs.getincrementaldecoder("utf-8")()
     offset = 0
     for chunk in itertools.chain(chunks, [None]):
-        if isinstance(chunk, str):
-            yield chunk
-            continue
+        if not isinstance(chunk, str | bytes | None):
+            raise TypeError(f"a chunk is {type(chunk).__name__}, not str "
+                            "or bytes; for one piece of bytes, give [data]")
         begun = len(decoder.getstate()[0])
+        data = chunk if isinstance(chunk, bytes) else b""
         try:
-            yield decoder.decode(chunk or b"", final=chunk is None)
+            yield decoder.decode(data, final=not isinstance(chunk, bytes))
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"no UTF-8 at byte {offset - begun + error.start} of the "
                 f"stream: {error.reason}"
             ) from None
-        offset += len(chunk or b"")
+        offset += len(data)
+        if isinstance(chunk, str):
+            yield chunk
 
 
 CHUNK = 1 << 16               # characters that are worth a call of encode

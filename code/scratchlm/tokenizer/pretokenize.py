@@ -8,6 +8,24 @@ from functools import lru_cache
 
 import regex
 
+
+# § sec-utf8
+def utf8(text: str) -> bytes:
+    """The bytes of a text.
+
+    Raises:
+        ValueError: it holds a lone surrogate, which has none.
+    """
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        code = ord(text[error.start])
+        raise ValueError(
+            f"the text holds the lone surrogate U+{code:04X}, which is no "
+            "character and has no bytes; did something cut a pair in two?"
+        ) from None
+
+
 # § sec-pretokenize
 GPT2_PATTERN = (
     r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+"
@@ -20,14 +38,18 @@ def compile_pattern(pattern: str) -> regex.Pattern[str]:
     """The compiled pattern.
 
     Raises:
-        ValueError: not a regular expression of the package ``regex``.
+        ValueError: not a regular expression of the package ``regex``, or
+            one with groups, of which ``findall`` would give the parts.
     """
     try:
-        return regex.compile(pattern)
-    except regex.error as error:
+        compiled = regex.compile(pattern)
+    except (regex.error, TypeError) as error:
         raise ValueError(
             f"pattern {pattern!r} is no regular expression: {error}"
         ) from None
+    if compiled.groups:
+        raise ValueError(f"pattern {pattern!r} has groups; write (?:…)")
+    return compiled
 
 
 def pretokenize(text: str, pattern: str = GPT2_PATTERN) -> list[str]:
@@ -88,27 +110,28 @@ LOOKAHEAD = 4                 # characters that can still change a token
 def settled(text: str, pattern: str = GPT2_PATTERN) -> int:
     """How much of a text is pre-tokenized for good, whatever follows it.
 
-    Exact for GPT-2's and GPT-4's patterns, where a border depends on at
-    most LOOKAHEAD characters and the white space after it.
-
     Args:
         text: the beginning of a text that starts with a pre-token.
-        pattern: of the pre-tokens.
+        pattern: of the pre-tokens. Of GPT-2's and GPT-4's we know that a
+            border depends on the white space after it and at most
+            LOOKAHEAD characters; with any other, nothing is settled.
 
     Returns:
-        A number of characters; a pre-token of every longer text ends there.
+        A number of characters. They are cut the same alone and at the
+        beginning of every longer text.
     """
-    limit = len(text.rstrip()) - LOOKAHEAD
-    if pattern in ASCII_TWINS:
-        at = limit
-        while (at := text.rfind(" ", 1, max(at, 0))) > 0:
-            if not (text[at - 1].isspace() or text[at + 1].isspace()):
-                return at
+    if pattern not in ASCII_TWINS:
+        return 0
+    at = limit = len(text.rstrip()) - LOOKAHEAD
+    while (at := text.rfind(" ", 1, max(at, 0))) > 0:
+        if not (text[at - 1].isspace() or text[at + 1].isspace()):
+            return at
     end = 0
     for match in compile_pattern(pattern).finditer(text):
         if match.end() > limit:
             break
-        end = match.end()
+        if not text[match.end() - 1].isspace():
+            end = match.end()
     return end
 
 
@@ -116,9 +139,9 @@ SLICE = 1 << 13               # characters worth a call of pretokenize
 
 
 def slices(text: str, pattern: str = GPT2_PATTERN) -> Iterator[str]:
-    """A text in slices, none of which ends inside a pre-token."""
+    """A text in slices whose pre-tokens together are those of the text."""
     start, size = 0, SLICE
-    while len(text) - start > size:
+    while pattern in ASCII_TWINS and len(text) - start > size:
         end = start + settled(text[start : start + size], pattern)
         if end > start:
             yield text[start:end]

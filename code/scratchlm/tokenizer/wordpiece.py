@@ -26,8 +26,8 @@ def pair_scores(
         left, right: (P,) counts of their two symbols.
         total: count of all symbols.
         score: "ratio", pair / (left * right); "gain", the change of the
-            log-likelihood of a unigram model, to first order, in nats;
-            "count", the pair's count, as in byte-pair encoding.
+            log-likelihood of a unigram model whose old probabilities are
+            kept, in nats; "count", the pair's count, as in BPE.
 
     Returns:
         (P,) scores; the largest is merged.
