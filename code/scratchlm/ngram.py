@@ -61,7 +61,7 @@ class Vocabulary:
     def of(cls, texts: Iterable[str], min_count: int = 1) -> Self:
         """The words that occur min_count times or more, most first."""
         if isinstance(texts, str):
-            raise ValueError("texts is a single string: want a list of them")
+            raise ValueError("texts is a single string: want a list")
         counts = Counter(chain.from_iterable(map(words, texts)))
         kept = [w for w, c in counts.items() if c >= min_count]
         return cls(sorted(kept, key=lambda w: (-counts[w], w)))
@@ -342,7 +342,8 @@ class NGramLM:
             keys = self._keys(node, stream)
             context = keys // self._v           # -1 for one never seen
             node = level.find(keys)
-            yield level.counts[node], level.totals[context], level.types[context]
+            yield (level.counts[node], level.totals[context],
+                   level.types[context])
 
     def logprob(self, ids: ArrayLike) -> FloatArray:
         """Log-probability in nats of every id, given those before it: (T,).
@@ -456,7 +457,7 @@ class Corpus:
             ValueError: no texts, or one string instead of a list.
         """
         if isinstance(texts, str):
-            raise ValueError("texts is a single string: want a list of them")
+            raise ValueError("texts is a single string: want a list")
         texts = list(texts)
         if not texts:
             raise ValueError("there are no texts")

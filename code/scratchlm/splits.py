@@ -32,13 +32,11 @@ def train_val_test(docs: Sequence[Document],
         never cut, so sizes can be off by what such a group holds.
 
     Raises:
-        ValueError: no documents, one string instead of a list, or
-            fractions that are not three from 0 to 1 with the sum 1.
+        ValueError: no documents, one string, or fractions that do not fit.
     """
-    if isinstance(docs, str):
-        raise ValueError("docs is a single string: want a list of documents")
-    if len(docs) == 0:
-        raise ValueError("there are no documents to split")
+    if len(docs) == 0 or isinstance(docs, str):
+        raise ValueError("there are no documents to split" if not docs
+                         else "docs is a single string: want a list")
     if (len(fractions) != 3 or min(fractions) < 0
             or not math.isclose(sum(fractions), 1)):
         raise ValueError(f"fractions={tuple(fractions)}: want three that "
