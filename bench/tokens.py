@@ -45,7 +45,7 @@ SIZE = 5_000_000
 VOCAB = 10_000
 END = "<|endoftext|>"
 PARTS = ("train", "encode", "stream", "file", "ngram")
-console = Console()
+console = Console(width=max(Console().width, 120))
 
 
 @dataclass(frozen=True)

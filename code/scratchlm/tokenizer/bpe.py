@@ -19,8 +19,9 @@ from collections.abc import (
     Mapping,
 )
 from dataclasses import dataclass, field
-from itertools import chain, pairwise
+from itertools import chain, pairwise, repeat
 from numbers import Integral
+from operator import add
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -349,7 +350,8 @@ class BPETokenizer:
 
     def __init__(self, model: BPEModel, cache_size: int = 1 << 16) -> None:
         self.model = model
-        char = {token: chr(i) for token, i in model.ids().items()}
+        self._ids = model.ids()
+        char = {token: chr(i) for token, i in self._ids.items()}
         self._bytes = {b: char[bytes([b])] for b in range(256)}
         self._merges = [
             (char[a] + char[b], char[a + b]) for a, b in model.merges
@@ -376,13 +378,15 @@ class BPETokenizer:
 
     def _merge_word(self, word: str) -> tuple[int, ...]:
         """The ids of one pre-token: its merges, replayed by rank."""
-        chars = utf8(word).decode("latin-1").translate(self._bytes)
+        raw = utf8(word)
+        if (whole := self._ids.get(raw)) is not None:
+            return (whole,)
+        chars = raw.decode("latin-1").translate(self._bytes)
         if len(chars) > LONG_WORD:
             return self._merge_long(chars)
-        rank = self._rank.get
+        rank, never = self._rank.get, repeat(NEVER)
         while len(chars) > 1:
-            first = min([rank(chars[i : i + 2], NEVER)
-                         for i in range(len(chars) - 1)])
+            first = min(map(rank, map(add, chars, chars[1:]), never))
             if first == NEVER:
                 break
             chars = chars.replace(*self._merges[first])
