@@ -262,3 +262,13 @@ def test_no_process_outlives_its_parent(at_work: subprocess.Popen[str], how: str
     if how == "terminal":
         told = at_work.stderr.read() if at_work.stderr else ""
         assert told.rstrip().endswith("KeyboardInterrupt")
+
+
+@pytest.mark.parametrize("pattern", [GPT2_PATTERN, GPT4_PATTERN])
+def test_a_table_with_empty_cells_is_counted_as_it_stands(tmp_path: Path, pattern: str) -> None:
+    path = tmp_path / "table.tsv"
+    rows = (f"kite {i % 7}\t\t\t{i}\t\t \t\u3000\tit's\t\t" for i in range(3_000))
+    path.write_text("\n".join(rows), encoding="utf-8")
+    expected = counted(path.read_text(encoding="utf-8"), [], pattern)
+    for n_bytes in (999, 20_000, 1 << 20):
+        assert count_file(path, [], pattern, jobs=1, n_bytes=n_bytes) == expected
