@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 import random
@@ -20,10 +21,11 @@ import tiktoken
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+
 from scratchlm.tokenizer import bpe, pretokenize, special
 from scratchlm.tokenizer.bpe import BPEModel, BPETokenizer, merge_fast, merge_naively, train_bpe
 from scratchlm.tokenizer.pretokenize import GPT2_PATTERN, GPT4_PATTERN
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
 END, PAD = special.END_OF_TEXT, special.PAD
 PUBLISHED = (  # as printed in GPT-2's code and in tiktoken
@@ -31,7 +33,8 @@ PUBLISHED = (  # as printed in GPT-2's code and in tiktoken
 # Characters of many scripts that Unicode has had for long, spaces of all kinds, pieces of words.
 PIECES = [
     "'s", "'LL", "'", "r", "e", " ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u3000", "\u200b", "\x1c",
-    "the", " the", "don't", "12345", "٣", "Ⅷ", "½", "é", "e\u0301", "ß", "ſ", "K", "Привет", "γλώσσα",
+    "the", " the", "don't", "12345",
+    "٣", "Ⅷ", "½", "é", "e\u0301", "ß", "ſ", "K", "Привет", "γλώσσα",
     "שלום", "مرحبا", "दुनिया", "你好", "日本語", "안녕", "สวัสดี", "😀", "👩\u200d🚀", "🇨🇭", "ᏣᎳᎩ",
     "!!", "...", "«", "$", "_x", "\x00", "\x85", "<|endoftext|>", "<|end", "<UNK>",
 ]
@@ -190,7 +193,7 @@ def test_fast_and_naive_merge_alike_on_random_words(tie: bpe.Tie) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_merges_are_those_of_hugging_face(seed: int) -> None:
     rng = random.Random(seed)
-    words = ENGLISH.split() + ["Привет", "你好", "😀😀😀", "aaaaaaa", "banana"]
+    words = [*ENGLISH.split(), "Привет", "你好", "😀😀😀", "aaaaaaa", "banana"]
     corpus = [" ".join(rng.choices(words, k=2000)) for _ in range(3)]
     size = 256 + 700
     ours = train_bpe(corpus, size, tie="hf")
@@ -216,7 +219,7 @@ def test_first_seen_is_what_max_over_a_dictionary_takes() -> None:
     for new in range(256, 320):
         stats: dict[tuple[int, int], int] = {}
         for ids in chunks:
-            for pair in zip(ids, ids[1:], strict=False):
+            for pair in itertools.pairwise(ids):
                 stats[pair] = stats.get(pair, 0) + 1
         a, b = best = max(stats, key=lambda p: stats[p])
         expected.append((vocab[a], vocab[b]))
@@ -437,7 +440,7 @@ def test_a_stream_has_the_ids_of_the_whole(text: str, cuts: list[int]) -> None:
             patch.setattr(bpe, "CHUNK", 5)
             for whole in (text, data):
                 at = sorted({0, len(whole), *(c % (len(whole) + 1) for c in cuts)})
-                chunks = [whole[a:b] for a, b in zip(at, at[1:], strict=False)]
+                chunks = [whole[a:b] for a, b in itertools.pairwise(at)]
                 found = list(tokenizer.encode_iterable(chunks, allowed_special="all"))
                 assert found == expected
 
