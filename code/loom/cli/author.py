@@ -188,7 +188,8 @@ def where(
 
 @app.command()
 def test(
-    chapter: str = typer.Argument(help="A chapter's number or name."),
+    chapter: str = typer.Argument(None, help="A chapter's number or name; default: each that "
+                                  "has tests."),
     package: str = typer.Option(None, "--package", metavar="DIR",
                                 help="The folder of a scratchlm that you typed in."),
 ) -> None:
@@ -196,8 +197,10 @@ def test(
     from pathlib import Path
 
     from loom.book.toc import read_book
-    from loom.tangle.snapshot import run_tests
+    from loom.tangle.snapshot import chapter_tests, run_tests
 
     book = read_book()
     folder = Path(package) if package else None
-    raise typer.Exit(run_tests(book, book.chapter(chapter), folder))
+    chosen = [book.chapter(chapter)] if chapter else \
+        [one for one in book.notebooks if chapter_tests(book, one)]
+    raise typer.Exit(max((run_tests(book, one, folder) for one in chosen), default=0))
