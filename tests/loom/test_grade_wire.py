@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from collections import Counter, OrderedDict, defaultdict
 from contextlib import suppress
 from typing import Any
 
@@ -52,6 +53,13 @@ def test_sets_large_numbers_and_signs() -> None:
     assert there_and_back(-(10 ** 6000)) == -(10 ** 6000)
     assert str(there_and_back(-0.0)) == "-0.0"
     assert type(there_and_back((1, [2]))) is tuple
+
+
+@pytest.mark.parametrize("value", [Counter("aab"), defaultdict(int, a=2, b=1),
+                                   OrderedDict(a=2, b=1)])
+def test_dictionaries_of_the_library_arrive_as_plain_ones(value: Any) -> None:
+    got = there_and_back([value])[0]
+    assert type(got) is dict and got == {"a": 2, "b": 1}
 
 
 def test_tensors_arrive_as_arrays_that_know() -> None:

@@ -4,7 +4,8 @@ A frame is two lengths, a JSON text and the bytes of its arrays. Never pickle:
 a frame from a worker is data that stands for a value and can be nothing else.
 Values of exactly these types pass: None, bool, int, float, complex, str,
 bytes, list, tuple, dict, set, frozenset, ``numpy.ndarray`` and numpy's scalars
-of numbers, booleans and strings, ``torch.Tensor``. Imports nothing of ours.
+of numbers, booleans and strings, ``torch.Tensor``; and as plain dictionaries
+those of ``collections``. Imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import gc
 import json
 import re
 import struct
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,6 +29,7 @@ DEEPEST = 60  # lists within lists
 MOST_KEYS = 1 << 14  # of a dictionary or a set: their hashes can be made to collide
 DTYPE = re.compile(r"[<|](b1|[iu][1248]|f[248]|c8|c16|[US]\d{1,5})")
 FITTING = 1 << 63  # whole numbers below go as JSON's
+DICTS = (dict, Counter, OrderedDict, defaultdict)
 SCALARS = frozenset(np.sctypeDict.values())
 
 # Functions and types as they were before any answer was loaded.
@@ -163,12 +166,12 @@ def _pack(value: Any, parts: list[Any], depth: int, where: str) -> Any:
         name = "l" if kind is list else "t"
         return {name: [_pack(v, parts, depth + 1, f"{where}[{i}]")
                        for i, v in enumerate(value)]}
-    if kind in (dict, set, frozenset) and _len(value) > MOST_KEYS:
+    if kind in (*DICTS, set, frozenset) and _len(value) > MOST_KEYS:
         raise Unsendable(f"a {kind.__name__} of more than {MOST_KEYS:,} items")
-    if kind is dict:
+    if kind in DICTS:
         return {"d": [[_pack(k, parts, depth + 1, f"{where}'s keys"),
                        _pack(v, parts, depth + 1, f"{where}[{k!r}]"[:80])]
-                      for k, v in value.items()]}
+                      for k, v in dict.items(value)]}
     if kind is set or kind is frozenset:
         return {"s" if kind is set else "z":
                 [_pack(v, parts, depth + 1, f"{where}'s items") for v in value]}
