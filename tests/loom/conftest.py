@@ -18,9 +18,10 @@ from loom.book.toc import Book, read_book
 from loom.run.store import Store
 from loom.weave.html.fonts import write_fonts
 
-# Where the tests were started in the background, Control-C is ignored, and what
-# they start would inherit that; many of them send one.
+# Where the tests were started in the background, Control-C and a terminal's end are
+# ignored, and what they start would inherit that; many of them send one.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 BookMaker = Callable[[Mapping[str, str]], Book]
 

@@ -339,9 +339,9 @@ def test_a_label_that_nothing_carries_is_an_error(weave: Weave) -> None:
     ("# T\n\ntext $\\foo$\n", r"chapter\.md:3: the formula"),
     ("# T\n\n```{figure} pixel.svg\nCaption\n```\n", r"chapter\.md:3: an image without alt"),
     ("# T\n\n```{figure} lost.svg\n:alt: a\n\nCaption\n```\n", r"chapter\.md:3: .*`lost.svg`"),
-    ("# T\n\nfine\n\na \u6f22 here\n", r"chapter\.md:5: no font .*\u6f22 \(U\+6F22\) for text"),
-    ("# T\n\n`\u6f22`\n", r"chapter\.md:3: no font .*U\+6F22\) for code"),
-    ("# T\n\n$x = \u6f22$\n", r"chapter\.md:3: no font .*U\+6F22\) for formulas"),
+    ("# T\n\nfine\n\na \ud55c here\n", r"chapter\.md:5: no font .*\ud55c \(U\+D55C\) for text"),
+    ("# T\n\n`\ud55c`\n", r"chapter\.md:3: no font .*U\+D55C\) for code"),
+    ("# T\n\n$x = \ud55c$\n", r"chapter\.md:3: no font .*U\+D55C\) for formulas"),
     ("# T\n\nx\n\n```{raw} typst\n#lost-function()\n```\n",
      r"chapter\.md:5: Typst: unknown variable: lost-function"),
     ("# T\n\n```{margin}\nIn a note[^x].\n```\n\nText\n\n[^x]: F\n", r"footnote inside a margin"),
@@ -358,7 +358,7 @@ def test_errors_name_chapter_and_line(weave: Weave, markdown: str, says: str) ->
 
 def test_all_missing_characters_are_told_at_once(weave: Weave) -> None:
     with pytest.raises(LoomError) as error:
-        weave("# T\n\n\u6f22\n\n\u5b57 and `\u30ab`\n")
+        weave("# T\n\n\ud55c\n\n\uad6d and `\u0e17`\n")
     assert [problem.place.line for problem in error.value.problems if problem.place] == [5, 3, 5] \
         or len(error.value.problems) == 3
 

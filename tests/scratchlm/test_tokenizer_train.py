@@ -215,17 +215,19 @@ def children() -> list[psutil.Process]:
 
 
 def test_a_process_that_dies_is_an_error_and_no_hang(tale: Path) -> None:
+    before = children()  # a browser of another test, say
     with pytest.raises(RuntimeError, match="a process that counted words has died"), \
             training.counting_pool(2) as pool:
         list(training.in_order(pool, os._exit, [9] * 20, 4))  # type: ignore
-    assert children() == []
+    assert set(children()) <= set(before)
 
 
 def test_nothing_is_left_after_an_error(tale: Path) -> None:
+    before = children()
     with pytest.raises(KeyboardInterrupt), training.counting_pool(2) as pool:
         for _ in training.in_order(pool, Counter, [(0, 0)] * 50, 4):  # type: ignore
             raise KeyboardInterrupt
-    assert children() == []
+    assert set(children()) <= set(before)
 
 
 @pytest.fixture
