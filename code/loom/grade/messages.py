@@ -20,6 +20,7 @@ from loom.grade.worker.wire import Tensor
 WIDEST = 200
 MOST_LINES = 11  # with the case's `why`, twelve
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+RUNNING = "was running"  # said of the line where the time ended: chance picks it
 SIGNALS = {"SIGSEGV": "it crashed the interpreter (a segmentation fault; very deep recursion is "
                       "the likeliest cause)",
            "SIGABRT": "it aborted the interpreter", "SIGFPE": "it crashed the interpreter",
@@ -152,7 +153,7 @@ def ended(reply: Reply, text: Text, file: str, seconds: float, megabytes: int,
     lines = [plain(what)]
     own = [line for name, line in reply.trace if name == file]
     if own:
-        lines.append(text.at(own[0], "was running" if reply.ended == "time" else ""))
+        lines.append(text.at(own[0], RUNNING if reply.ended == "time" else ""))
     if reply.ended in ("exit", "closed", "malformed"):
         lines.append("→ let the function return its value, and nothing else")
     return lines

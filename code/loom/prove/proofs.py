@@ -10,13 +10,15 @@ import ast
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import active_children
 from pathlib import Path
+from typing import Any
 
 from loom.exercise.model import Code, Exercise
 from loom.grade.cases import load_cases
 from loom.grade.judge import Known, Verdict, judge
+from loom.grade.messages import RUNNING
 from loom.grade.warm import Warm
 from loom.prove.degenerate import degenerate
 from loom.prove.mutate import mutants, normalized
@@ -248,7 +250,7 @@ class _Prover:
     def _same(self) -> None:
         answers = [self.exercise.solution, *(w.source for w in self.exercise.wrong[:2])]
         problems = [f"seed {self.seed} gives two verdicts" for source in answers
-                    if self._judge(source).as_json() != self._judge(source).as_json()]
+                    if _lasting(self._judge(source)) != _lasting(self._judge(source))]
         self.findings.add(9, "same" if not problems else "differs", problems)
 
     def _stub(self) -> None:
@@ -267,6 +269,13 @@ def solution_lines_in(exercise: Exercise) -> list[str]:
         else:
             hidden.append(line)
     return [line for line in hidden if line in stub and len(line) > len("return x")]
+
+
+def _lasting(verdict: Verdict) -> dict[str, Any]:
+    """A verdict but for the lines at which the time of an answer ended."""
+    return replace(verdict, outcomes=tuple(
+        replace(o, lines=tuple(line for line in o.lines if not line.endswith(RUNNING)))
+        for o in verdict.outcomes)).as_json()
 
 
 def _story(verdict: Verdict) -> str:

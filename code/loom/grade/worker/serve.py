@@ -11,6 +11,7 @@ import inspect
 import linecache
 import os
 import random
+import signal
 import sys
 import time
 import traceback
@@ -166,10 +167,12 @@ class Server:
                 for kind in (ResourceWarning, PendingDeprecationWarning, ImportWarning):
                     warnings.simplefilter("ignore", kind)
                 warnings.showwarning = server._note
-                faulthandler.dump_traceback_later(max(0.02, seconds * 0.9), file=TRACE)
+                faulthandler.register(signal.SIGALRM, file=TRACE, all_threads=False)
+                signal.setitimer(signal.ITIMER_REAL, max(0.02, seconds * 0.9))
 
             def __exit__(self, *_: Any) -> None:
-                faulthandler.cancel_dump_traceback_later()
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                faulthandler.unregister(signal.SIGALRM)
 
         return Noting()
 
