@@ -26,6 +26,46 @@ def phrases(text: str) -> Phrases:
 
 
 # § sec-dirty-defects
+CP1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code)
+          for code in range(0x80, 0xA0)}
+
+
+def mojibake(text: str, layers: int = 1) -> str:
+    """UTF-8 bytes read as Windows-1252, as often as there are layers.
+
+    The five bytes that Windows-1252 leaves out stand for themselves, as
+    browsers have it (WHATWG Encoding Standard, windows-1252).
+    """
+    for _ in range(layers):
+        text = text.encode().decode("latin-1").translate(CP1252)
+    return text
+
+
+HIDDEN = (("\xad", "\xad", "\u200b", "", "", ""), ("\xa0", " ", " ", " "))
+
+
+def hide(text: str, stream: Stream) -> str:
+    """The same words with characters that cannot be seen, or not told."""
+    def change(match: re.Match[str]) -> str:
+        return stream.pick(HIDDEN[match[0] == " "], "place") + match[0][1:]
+
+    return re.sub(r" (?=\w)|(?<=[a-z]{3})(?=[a-z]{4})", change, text)
+
+
+ACCENTS = {
+    "Zoe": "Zoë", "Theo": "Théo", "Leo": "Léo", "Felix": "Félix",
+    "Ivan": "Iván", "Victor": "Víctor", "Julia": "Júlia", "Adam": "Ádám",
+    "Simon": "Simón", "Oscar": "Óscar", "Jonas": "Jónas", "Mia": "Mía",
+    "Nora": "Nóra", "Sara": "Sára",
+}
+
+
+def typeset(text: str) -> str:
+    """Curly quotes and accented names, as a careful site prints them."""
+    text = re.sub(r'"([^"]*)"', "“\\1”", text).replace("'", "’")
+    return re.sub(r"\b[A-Z]\w+", lambda w: ACCENTS.get(w[0], w[0]), text)
+
+
 LANGUAGES: dict[str, Phrases] = {
     "de": phrases("""
         title: Ein Tag mit {who} | {who} und {friend} | Der stille Morgen
@@ -33,11 +73,11 @@ LANGUAGES: dict[str, Phrases] = {
             Dort lag {what} im Gras. | Am nächsten Tag regnete es. |
             {who} nahm {it} mit nach Hause. | Für {it} war noch Platz. |
             Am Abend zeigte {who} der Großmutter {it}. |
-            „Das ist schön“, sagte {who}. | „Wem gehört das?“, fragte {who}. |
+            „Das ist schön“, sagte {who}. | „Was ist das?“, fragte {who}. |
             {who} und {friend} lachten den ganzen Tag. |
             {who} wartete, bis die Sonne wieder schien. |
             Die Straße war still, und der Wind kam von Süden. |
-            Niemand wusste, woher es kam. | Danach schlief {who} ruhig ein.
+            Niemand wusste, woher es kam. | Dann schlief {who} ruhig ein.
         who: Lena | Jürgen | Käthe | Björn | Sophie | Günther
         friend: Matthias | Jörg | Anja | Hannelore
         home: einem kleinen Haus | einer alten Mühle | einem hellen Zimmer |
@@ -48,7 +88,7 @@ LANGUAGES: dict[str, Phrases] = {
         it: den roten Drachen | die alte Trommel | das kleine Boot |
             den grünen Apfel | den rostigen Schlüssel"""),
     "fr": phrases("""
-        title: Une journée avec {friend} | {who} et {friend} | Le matin
+        title: Un jour avec {friend} | {who} et {friend} | Le matin
         line: {who} habitait dans {home}. | Un matin, {who} alla {to}. |
             Il y avait {it} dans l’herbe. | Le lendemain, il pleuvait. |
             {who} emporta {it} à la maison. | « C’est joli », dit {who}. |
@@ -56,9 +96,8 @@ LANGUAGES: dict[str, Phrases] = {
             {who} et {friend} jouèrent jusqu’au soir. |
             Personne ne savait d’où cela venait. |
             La rue était calme et le vent venait du sud. |
-            « À qui est-ce ? » demanda {who}. |
-            Le père de {friend} prépara une soupe. |
-            Enfin, {who} s’endormit sans bruit.
+            « À qui est-ce ? » demanda {who}. | {who} s’endormit enfin. |
+            Le père de {friend} prépara une soupe.
         who: Élise | Gérard | Zoé | Benoît | Hélène
         friend: Camille | Jérôme | Nadège | Thérèse
         home: une petite maison | un vieux moulin | une chambre claire
@@ -178,44 +217,6 @@ def plant(kind: str, stream: Stream) -> tuple[str, str]:
     return frame.format(value), value
 
 
-CP1252 = {code: bytes([code]).decode("cp1252", "ignore") or chr(code)
-          for code in range(0x80, 0xA0)}
-
-
-def mojibake(text: str, layers: int = 1) -> str:
-    """UTF-8 bytes read as Windows-1252, as often as there are layers.
-
-    The five bytes that Windows-1252 leaves out stand for themselves, as
-    browsers have it (WHATWG Encoding Standard, windows-1252).
-    """
-    for _ in range(layers):
-        text = text.encode().decode("latin-1").translate(CP1252)
-    return text
-
-
-def hide(text: str, stream: Stream) -> str:
-    """The same words with characters that cannot be seen, or not told."""
-    def change(match: re.Match[str]) -> str:
-        return stream.pick(HIDDEN[match[0] == " "], "place") + match[0][1:]
-
-    return re.sub(r" (?=\w)|(?<=[a-z]{3})(?=[a-z]{4})", change, text)
-
-
-HIDDEN = (("\xad", "\xad", "\u200b", "", "", ""), ("\xa0", " ", " ", " "))
-ACCENTS = {
-    "Zoe": "Zoë", "Theo": "Théo", "Emil": "Émil", "Leo": "Léo",
-    "Felix": "Félix", "Ivan": "Iván", "Victor": "Víctor", "Lucy": "Lucý",
-    "Julia": "Júlia", "Simon": "Simón", "Oscar": "Óscar", "Rita": "Ríta",
-    "Sofia": "Sofía", "Bella": "Béla", "Maya": "Mäya", "Jonas": "Jónas",
-}
-
-
-def typeset(text: str) -> str:
-    """Curly quotes and accented names, as a careful site prints them."""
-    text = re.sub(r'"([^"]*)"', "“\\1”", text).replace("'", "’")
-    return re.sub(r"\b[A-Z]\w+", lambda w: ACCENTS.get(w[0], w[0]), text)
-
-
 SWAPS = {word: words for words in (COLORS, NAMES, *WORDS.values())
          for word in words if " " not in word}
 ADVERBS = ("really", "quite", "very", "then", "also", "indeed", "soon")
@@ -242,7 +243,7 @@ def edit_text(paragraphs: list[str], share: float, stream: Stream,
 
     Args:
         paragraphs: of the original.
-        share: of the words, that change: from 0 to 1.
+        share: of the words that change, from 0 to 1.
         stream: where choices come from.
     """
     new = [edit_words(p, share, stream) for p in paragraphs]
@@ -254,10 +255,18 @@ def edit_text(paragraphs: list[str], share: float, stream: Stream,
         new[at:at + 2] = new[at + 1], new[at]
     elif how == "intro":
         new.insert(0, stream.pick(INTROS, "word"))
+    if new == paragraphs:
+        new.append(stream.pick(INTROS, "word"))
     return [p for p in new if p.strip()]
 
 
 JUNK = phrases("""
+    spam: Best {noun} prices 20{dd} | Cheap {noun} online
+    advertising: The {noun} of the year | Why you need a {noun}
+    boilerplate: Privacy policy | Terms of use | Error | Sign in
+    long: Log of server {dd} | Raw data {dd}
+    empty: Untitled | New page
+    binary: A picture of a {noun}
     keyword: cheap {noun} | buy {noun} online | best {noun} 20{dd} |
         {noun} sale | {noun} {noun} | free {noun} shipping | #{noun} |
         {noun} near me | top 10 {noun} | $$$ {noun} $$$

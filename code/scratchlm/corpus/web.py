@@ -31,7 +31,7 @@ from scratchlm.corpus.defects import (
     typeset,
 )
 from scratchlm.corpus.storyworld import Story, Stream, tell
-from scratchlm.corpus.words import COLORS, NAMES, WORDS
+from scratchlm.corpus.words import COLORS, NAMES, WORDS, entries
 
 
 # § sec-dirty-pages
@@ -91,25 +91,28 @@ DEFECTS = {
     "long": "a log of many hundred lines",
     "boilerplate": "a policy, an error or a login, and no article",
     "empty": "no article at all",
+    "binary": "no page but a picture",
     # the collection
     "exact-copy": "the words of another page",
     "edited-copy": "another page after an editor's work",
     "leaked": "holds a story of the benchmark, whole or in part",
     "leaked-part": "only some sentences; always together with leaked",
 }
-DROP = frozenset(  # pages with one of these have nothing worth keeping
+DROP = frozenset(entries(  # with one of these, nothing is worth keeping
     """wrong-language spam advertising nonsense repetition short long
-    boilerplate empty leaked""".split())
+    boilerplate empty binary leaked"""))
 
 CHROME: dict[str, Phrases] = {
     "en": phrases("""
         menu: Home | About us | Archive | Contact | Newsletter | Sign in |
-            Search | Authors | Help | Shop | Gallery | Subscribe
+            Search | Authors | Help | Shop | Gallery | Subscribe | Jobs |
+            Most read | Podcast | Events | For schools | Advertise
         cookies: We use cookies to improve your visit. Accept all cookies? |
             This site uses cookies. By reading on you agree to our policy. |
             Your privacy matters to us and our partners. Manage cookies.
-        rights: All rights reserved. | Printed with permission. |
-            Terms of use apply. | Some rights reserved.
+        rights: All rights reserved. Our terms of use apply. |
+            Printed with permission; the editors are not liable for links. |
+            Some rights reserved. Read our privacy policy for details.
         share: Share this story | Tell a friend | Print this page
         more: You may also like | Popular today | More stories
         by: Posted by | Written by | From our editor
@@ -165,10 +168,10 @@ LAYOUTS = {
 <html lang="[lang]"><head>[meta]<title>[title] | [name]</title>
 <link rel="stylesheet" href="/style.css"><style>
 nav li { display: inline; } .cookie { position: fixed; bottom: 0; }
-article p { max-width: 36em; line-height: 1.5; }
-</style><script>
-window.dataLayer = window.dataLayer || [];
-function track(event) { if (a < b && window.fetch) dataLayer.push(event); }
+</style><script type="application/ld+json">
+{"@type": "Article", "headline": "[title]", "datePublished": "[date]"}
+</script><script>window.dataLayer = window.dataLayer || [];
+function track(e) { if (a < b && window.fetch) dataLayer.push(e); }
 </script></head>
 <body class="post single"><header><a href="/">[name]</a>
 <nav><ul>[menu]</ul></nav></header>
@@ -177,7 +180,7 @@ function track(event) { if (a < b && window.fetch) dataLayer.push(event); }
 <main><article><h1>[title]</h1>
 <p class="meta">[by] [author], [date]</p>
 [body]
-<div class="share">[share]: <a href="#">Mail</a> | <a href="#">Print</a></div>
+<div class="share">[share]: <a href="#">Mail</a></div>
 </article>
 <section id="comments">[comments]</section></main>
 <aside><h2>[more]</h2><ul>[links]</ul></aside>
@@ -223,7 +226,7 @@ document.write("<img src='/ad?s=" + slot.id + "'>");</script>
 [body]
 </div><div class="sig">-- <br>[author], member of [name]</div></div>
 [comments]
-<form action="/reply"><textarea name=t></textarea><input type=submit></form>
+<form action="/reply"><textarea name=t></textarea></form>
 <ul class="related">[links]</ul>
 <div class="small">[cookies] [rights] &copy; [year]</div></body></html>
 """,
@@ -234,8 +237,12 @@ FRAMES = {"blog": ("<p>", "</p>\n"), "table": ("<P>", "\n"),
 COMMENT = '<div class="comment"><b>[author]</b><p>[says]</p></div>\n'
 
 LANGUAGE_OF_SITES = ("en",) * 19 + ("de", "fr", "es", "ru", "ja")
-CHARSETS = {"ru": ("utf-8", "windows-1251"), "ja": ("utf-8", "shift_jis"),
-            "": ("utf-8", "utf-8", "utf-8", "windows-1252")}
+ENCODED = entries("""
+    utf-8_header utf-8_meta windows-1252_header utf-8_header utf-8_header
+    windows-1252_nothing utf-8_meta utf-8_header utf-8_wrong utf-8_header
+    windows-1252_meta utf-8_header utf-8_nothing utf-8_meta
+    windows-1252_wrong utf-8_header""")
+OWN_CHARSET = {"ru": ("utf-8", "windows-1251"), "ja": ("utf-8", "shift_jis")}
 
 
 @dataclass(frozen=True)
@@ -243,84 +250,72 @@ class Site:
     """A web site: what all of its pages share."""
 
     host: str
-    name: str
     language: str
-    charset: str
-    declares: str        # "header", "meta", "nothing" or "wrong"
-    curly: bool          # “quotes” and accents, where others have ASCII
-    entities: bool       # &rdquo; and not the character
+    charset: str            # of its bytes
+    declares: str           # it in the "header", "meta", "nothing", "wrong"
+    curly: bool             # “quotes” and accents, where others have ASCII
+    entities: bool          # &rdquo; instead of the character
     frame: tuple[str, str]  # around a paragraph
-    layout: str          # filled in, but for what differs between pages
+    layout: str             # filled in, but for what differs among pages
 
 
 def make_site(number: int, language: str, seed: int) -> Site:
-    """The site with a number, of a crawl's seed."""
+    """One of the sites of a crawl."""
     stream = Stream(f"web site {seed} {number}")
-    color = stream.pick(COLORS, "site")
-    animal = stream.pick(WORDS["animal"], "site")
-    charset = stream.pick(CHARSETS.get(language, CHARSETS[""]), "site")
-    declares = stream.pick(
-        ("header", "header", "meta", "nothing", "wrong"), "site")
-    if language in ("ru", "ja"):
+    color, animal = stream.pick(COLORS, "site"), stream.pick(
+        WORDS["animal"], "site")
+    charset, declares = ENCODED[(number + seed) % len(ENCODED)].split()
+    if language in OWN_CHARSET:
+        charset = stream.pick(OWN_CHARSET[language], "site")
         declares = "header"
-    name = f"{color} {animal} tales".title()
+    modern = charset == "utf-8" and declares != "wrong"
     kind = stream.pick(sorted(LAYOUTS), "site")
-    layout, frame = LAYOUTS[kind], FRAMES[kind]
-    chrome = CHROME[language]
+    return Site(
+        f"{color}-{animal}-{number}.example", language, charset, declares,
+        not modern or stream.chance(0.35, "site"),
+        modern and stream.chance(0.3, "site"), FRAMES[kind],
+        site_layout(kind, language, f"{color} {animal} tales", stream))
+
+
+def site_layout(kind: str, language: str, name: str, stream: Stream) -> str:
+    """A layout with all that a site repeats on each of its pages."""
+    layout, lists = LAYOUTS[kind], CHROME[language]
     for key in ("cookies", "rights", "share", "more", "by"):
-        layout = layout.replace(f"[{key}]", stream.pick(chrome[key], "site"))
-    menu = list(dict.fromkeys(
-        stream.pick(chrome["menu"], "site") for _ in range(9)))
-    items = [f'<li><a href="/{i}/">{word}</a></li>'
-             for i, word in enumerate(menu)]
-    layout = layout.replace("[menu]", "\n".join(items))
-    layout = layout.replace("[name]", name).replace("[lang]", language)
-    host = f"{color}-{animal}-{number}.example"
-    curly = stream.chance(0.4, "site") or language != "en"
-    entities = stream.chance(0.25, "site")
-    return Site(host, name, language, charset, declares, curly, entities,
-                frame, layout)
+        layout = layout.replace(f"[{key}]", stream.pick(lists[key], "site"))
+    menu = dict.fromkeys(stream.pick(lists["menu"], "site")
+                         for _ in range(14))
+    items = "\n".join(f'<li><a href="/{i}/">{word}</a></li>'
+                      for i, word in enumerate(menu))
+    return (layout.replace("[menu]", items).replace("[lang]", language)
+            .replace("[name]", name.title()))
 
 
-# § sec-dirty-crawl
-@dataclass
-class Draft:
-    """An article before it is put on a site."""
+def fill_layout(site: Site, title: str, number: int, stream: Stream) -> str:
+    """A page of a site that only lacks its article and its charset."""
+    def name() -> str:
+        return stream.pick(NAMES, "chrome")
 
-    title: str
-    lines: list[str]                     # paragraphs, as meant
-    keep: list[str]                      # those of them worth keeping
-    defects: set[str] = field(default_factory=set)
-    story: int | None = None
-    test: int | None = None
-    language: str = "en"
-    pii: tuple[tuple[str, str], ...] = ()
-    lookalikes: tuple[str, ...] = ()
-    copy_of: str | None = None
-    edited: float = 0.0
-
-
-def paragraphs(text: str, stream: Stream) -> list[str]:
-    """A story in paragraphs of two to five sentences."""
-    lines = []
-    for episode in text.split("\n"):
-        said = sentences(episode)
-        while said:
-            n = stream.pick((2, 3, 4, 5), "place")
-            lines.append(" ".join(said[:n]))
-            said = said[n:]
-    return lines
+    says = CHROME[site.language]["says"]
+    comments = "".join(
+        COMMENT.replace("[author]", name())
+        .replace("[says]", stream.pick(says, "chrome"))
+        for _ in range(stream.pick(range(5), "chrome")))
+    links = "\n".join(
+        f'<li><a href="/s/{stream.pick(range(1, 9999), "chrome")}">'
+        f"{name()} &amp; {name()}</a></li>"
+        for _ in range(stream.pick((3, 4, 5, 6), "chrome")))
+    year = stream.pick(range(1999, 2025), "chrome")
+    date = f"{year}-0{number % 9 + 1}-{stream.pick(range(10, 29), 'chrome')}"
+    page = site.layout
+    for key, value in (("comments", comments), ("links", links),
+                       ("author", name()), ("date", date),
+                       ("year", str(year)), ("number", str(number)),
+                       ("title", title)):
+        page = page.replace(f"[{key}]", value)
+    return page
 
 
-def test_stories(seed: int = 0, n: int = 100) -> list[Story]:
-    """The benchmark: stories that no crawl of the training split has.
-
-    None but those that leak, and these are what ``Truth.test`` counts.
-    """
-    return [tell(Stream(f"benchmark {seed} {i}"), "test")
-            for i in range(n)]
-
-
+# § sec-dirty-defects
 def junk(kind: str, lines: list[str], stream: Stream) -> list[str]:
     """The paragraphs of a page that is worth nothing.
 
@@ -343,7 +338,7 @@ def junk(kind: str, lines: list[str], stream: Stream) -> list[str]:
             return [" ".join(many("lorem", 20, 60)).capitalize() + "."
                     for _ in range(3)]
         case "nonsense":
-            return [shuffled(line, stream) for line in lines]
+            return [word_salad(line, stream) for line in lines]
         case "repetition":
             said = sentences(lines[0])[:2]
             return said * stream.pick(range(8, 20), "junk")
@@ -355,12 +350,40 @@ def junk(kind: str, lines: list[str], stream: Stream) -> list[str]:
             return [" ".join(many("policy", 3, 8)) for _ in range(2)]
         case "boilerplate":
             return many("error", 1, 3)
-        case "empty":
-            return []
-    raise ValueError(f"{kind!r} is no kind of junk")
+    return []
 
 
-def shuffled(line: str, stream: Stream) -> str:
+@dataclass
+class Draft:
+    """An article before it is put on a site."""
+
+    title: str
+    lines: list[str]                     # paragraphs, as meant
+    defects: set[str]
+    keep: list[str] = field(default_factory=list)  # lines worth keeping
+    story: int | None = None
+    test: int | None = None
+    language: str = "en"
+    pii: tuple[tuple[str, str], ...] = ()
+    lookalikes: tuple[str, ...] = ()
+    copy_of: str | None = None
+    edited: float = 0.0
+
+    def settled(self, lines: list[str], keep: list[str]) -> Draft:
+        """With other lines, and no word on what they do not hold."""
+        main, gone = "\n".join(lines), set()
+        pii = tuple(entry for entry in self.pii if entry[1] in main)
+        if not pii:
+            gone.add("pii")
+        if lines == keep:
+            gone.add("mixed-language")
+        return replace(self, lines=lines, keep=keep, pii=pii,
+                       lookalikes=tuple(value for value in self.lookalikes
+                                        if value in main),
+                       defects=self.defects - gone)
+
+
+def word_salad(line: str, stream: Stream) -> str:
     """The words of a line, in any order."""
     words, new = line.split(" "), []
     while words:
@@ -368,13 +391,70 @@ def shuffled(line: str, stream: Stream) -> str:
     return " ".join(new)
 
 
-SHARES = {  # of a thousand pages
-    "story": 560, "exact-copy": 100, "edited-copy": 100, "leaked": 25,
-    "wrong-language": 60, "spam": 25, "advertising": 25, "nonsense": 30,
-    "repetition": 15, "short": 25, "long": 3, "boilerplate": 25, "empty": 7,
-}
-KINDS = tuple(kind for kind, n in SHARES.items() for _ in range(n))
+# § sec-dirty-crawl
 FOREIGN = ("de", "fr", "es", "ru", "ja")
+
+
+def paragraphs(text: str, stream: Stream) -> list[str]:
+    """A story in paragraphs of two to five sentences."""
+    lines = []
+    for episode in text.split("\n"):
+        said = sentences(episode)
+        while said:
+            n = stream.pick((2, 3, 4, 5), "place")
+            lines.append(" ".join(said[:n]))
+            said = said[n:]
+    return lines
+
+
+def add_lines(draft: Draft, stream: Stream) -> None:
+    """Put foreign lines, personal data and lookalikes into an article."""
+    kinds = []
+    if stream.chance(0.1, "pii"):
+        kinds = [stream.pick(("email", "email", "phone", "phone", "ipv4",
+                              "ipv6"), "pii")
+                 for _ in range(stream.pick((1, 1, 2, 3), "pii"))]
+        draft.defects.add("pii")
+    if stream.chance(0.1, "pii"):
+        kinds.append("lookalike")
+    for kind in kinds:
+        line, value = plant(kind, stream)
+        draft.lines[stream.pick(range(len(draft.lines)), "place")] += (
+            f" {line}")
+        if kind == "lookalike":
+            draft.lookalikes += (value,)
+        else:
+            draft.pii += ((kind, value),)
+    draft.keep = list(draft.lines)
+    if stream.chance(0.08, "mixed"):
+        language = stream.pick(FOREIGN, "mixed")
+        for line in foreign_text(language, stream)[:2]:
+            at = stream.pick(range(len(draft.lines) + 1), "place")
+            draft.lines.insert(at, line)
+        draft.defects.add("mixed-language")
+
+
+def test_stories(seed: int = 0, n: int = 100) -> list[Story]:
+    """The benchmark: stories whose pairs the training split never has.
+
+    Some leak into the crawl with the same seed. ``Truth.test`` is a place
+    in this list (of a hundred).
+    """
+    return [tell(Stream(f"benchmark {seed} {i}"), "test")
+            for i in range(n)]
+
+
+def leak(story: Story, draft: Draft, stream: Stream) -> None:
+    """Let a story of the benchmark take an article's place, or a part."""
+    if stream.chance(0.4, "leak"):
+        said = sentences(story.text.replace("\n", " "))
+        at = stream.pick(range(max(1, len(said) - 4)), "leak")
+        draft.lines.insert(stream.pick(range(len(draft.lines)), "leak"),
+                           " ".join(said[at:at + 4]))
+        draft.defects.add("leaked-part")
+    else:
+        draft.title, draft.story = story_title(story), None
+        draft.lines = paragraphs(story.text, stream)
 
 
 def story_title(story: Story) -> str:
@@ -382,54 +462,19 @@ def story_title(story: Story) -> str:
     return " and ".join(list(story.cast)[:2])
 
 
-def add_lines(draft: Draft, stream: Stream) -> None:
-    """Some articles of the good kind get lines that are not so good."""
-    if stream.chance(0.08, "mixed"):
-        language = stream.pick(FOREIGN, "mixed")
-        for line in foreign_text(language, stream)[:2]:
-            at = stream.pick(range(len(draft.lines) + 1), "place")
-            draft.lines.insert(at, line)
-        draft.defects.add("mixed-language")
-    kinds = []
-    if stream.chance(0.1, "pii"):
-        kinds += [stream.pick(("email", "phone", "ipv4", "email", "phone",
-                               "ipv6"), "pii")
-                  for _ in range(stream.pick((1, 1, 2, 3), "pii"))]
-        draft.defects.add("pii")
-    if stream.chance(0.07, "pii"):
-        kinds.append("lookalike")
-    for kind in kinds:
-        line, value = plant(kind, stream)
-        at = stream.pick(range(len(draft.lines)), "place")
-        old = draft.lines[at]
-        draft.lines[at] = new = f"{old} {line}"
-        draft.keep = [new if kept == old else kept for kept in draft.keep]
-        if kind == "lookalike":
-            draft.lookalikes += (value,)
-        else:
-            draft.pii += ((kind, value),)
-
-
-NAMED = {code: f"&{name};" for code, name in codepoint2name.items()
-         if code > 127}
-
-
-def markup(draft: Draft, lines: list[str], site: Site, stream: Stream,
-           ) -> str:
-    """The article in HTML."""
+# § sec-dirty-defects
+def markup(lines: list[str], site: Site, stream: Stream) -> str:
+    """Paragraphs in HTML."""
     body = []
     for line in lines:
-        text = html.escape(line, quote=site.entities)
-        words = text.split(" ")
+        words = html.escape(line, quote=site.entities).split(" ")
         if stream.chance(0.5, "markup") and len(words) > 3:
             at = stream.pick(range(len(words)), "markup")
-            tag = stream.pick(("b", "i", "em", "a", "span"), "markup")
             inner = f"<u>{words[at]}</u>" if at % 5 == 0 else words[at]
-            words[at] = f"<{tag}>{inner}</{tag}>"
-            if tag == "a":
-                words[at] = f'<a href="/tag/{at}">{inner}</a>'
-            text = " ".join(words)
-        body.append(text.join(site.frame))
+            tag = stream.pick(("b", "i", "em", "a", "span"), "markup")
+            start = f'a href="/tag/{at}"' if tag == "a" else tag
+            words[at] = f"<{start}>{inner}</{tag}>"
+        body.append(" ".join(words).join(site.frame))
     return "".join(body)
 
 
@@ -447,44 +492,15 @@ def break_markup(page: str, stream: Stream) -> str:
     return re.sub(r'class="(\w+)"', r"class=\1", page)
 
 
-MONTHS = ("January", "March", "May", "July", "September", "November")
-
-
-def chrome(site: Site, draft: Draft, number: int, stream: Stream) -> str:
-    """The site's layout, filled in with all but the article."""
-    def name() -> str:
-        return stream.pick(NAMES, "chrome")
-
-    said = "".join(
-        COMMENT.replace("[author]", name()).replace(
-            "[says]", stream.pick(CHROME[site.language]["says"], "chrome"))
-        for _ in range(stream.pick(range(5), "chrome")))
-    links = "\n".join(
-        f'<li><a href="/s/{stream.pick(range(1, 9999), "chrome")}">'
-        f"{name()} &amp; {name()}</a></li>"
-        for _ in range(stream.pick((3, 4, 5, 6), "chrome")))
-    year = str(stream.pick(range(1999, 2025), "chrome"))
-    date = (f"{stream.pick(range(1, 29), 'chrome')} "
-            f"{stream.pick(MONTHS, 'chrome')} {year}")
-    page = site.layout
-    for key, value in (
-            ("comments", said), ("links", links), ("author", name()),
-            ("date", date), ("year", year), ("number", str(number)),
-            ("title", html.escape(draft.title, quote=False))):
-        page = page.replace(f"[{key}]", value)
-    return page
-
-
-def spoil_letters(draft: Draft, lines: list[str], utf8: bool,
-                  stream: Stream) -> list[str]:
-    """The paragraphs as they are printed: maybe with wrong characters."""
-    text = "\n".join(lines)
-    if utf8 and not text.isascii() and stream.chance(0.12, "letters"):
+def spoil_letters(draft: Draft, site: Site, stream: Stream) -> list[str]:
+    """The paragraphs as they are printed: maybe in wrong characters."""
+    text = "\n".join(draft.lines)
+    unicode = site.charset == "utf-8"
+    if unicode and not text.isascii() and stream.chance(0.12, "letters"):
         layers = stream.pick((1, 1, 2), "letters")
-        draft.defects |= {"mojibake", "mojibake-2"} if layers == 2 else {
-            "mojibake"}
+        draft.defects |= {"mojibake", *["mojibake-2"][:layers - 1]}
         text = mojibake(text, layers)
-    elif utf8 and stream.chance(0.3, "letters"):
+    elif unicode and stream.chance(0.3, "letters"):
         apart = unicodedata.normalize("NFD", text)
         if apart != text:
             draft.defects.add("decomposed")
@@ -495,19 +511,19 @@ def spoil_letters(draft: Draft, lines: list[str], utf8: bool,
     return text.split("\n") if text else []
 
 
-def declare(site: Site, draft: Draft, number: int, page: str,
-            ) -> tuple[bytes, str]:
-    """The bytes of a page and its content type."""
+def encode(site: Site, draft: Draft, number: int, page: str,
+           ) -> tuple[bytes, str]:
+    """The bytes of a page, and its content type."""
     charset, header, meta = site.charset, "", ""
     if site.declares == "header":
         header = f"; charset={charset}"
     elif site.declares == "meta":
         meta = f'<meta charset="{charset}">'
-    elif site.declares == "wrong" and number % 2:  # only every other page
+    elif site.declares == "wrong" and number % 2:  # every other page is
         wrong = "utf-8" if charset != "utf-8" else "iso-8859-1"
         header = f"; charset={wrong}"
     raw = page.replace("[meta]", meta).encode(charset, "xmlcharrefreplace")
-    if not raw.isascii():
+    if not raw.isascii():  # else nobody can tell
         if "charset=" in header and charset not in header:
             draft.defects.add("misdeclared")
         elif charset == "windows-1252":
@@ -515,138 +531,137 @@ def declare(site: Site, draft: Draft, number: int, page: str,
     return raw, "text/html" + header
 
 
+SHARES = {  # of a thousand pages
+    "story": 555, "exact-copy": 100, "edited-copy": 100, "leaked": 25,
+    "wrong-language": 60, "spam": 25, "advertising": 25, "nonsense": 30,
+    "repetition": 15, "short": 25, "long": 3, "boilerplate": 25, "empty": 7,
+    "binary": 5,
+}
+KINDS = tuple(kind for kind, n in SHARES.items() for _ in range(n))
+
+
 class Crawler:
     """Makes the pages of a crawl, one by one, in constant memory.
 
     Args:
         seed: another seed, other sites and other pages.
-        split: of Storyworld, for the stories that nobody leaked.
+        split: "train" or "test" of Storyworld.
     """
 
     def __init__(self, seed: int = 0, split: str = "train") -> None:
         self.seed, self.split = seed, split
-        self.sites = [make_site(i, language, seed)
-                      for i, language in enumerate(LANGUAGE_OF_SITES)]
+        self.sites: dict[str, list[Site]] = {}
+        for i, language in enumerate(LANGUAGE_OF_SITES):
+            site = make_site(i, language, seed)
+            self.sites.setdefault(language, []).append(site)
         self.tests = test_stories(seed)
         self.recent: deque[tuple[Page, Draft]] = deque(maxlen=1000)
 
-    def page(self, number: int) -> Page:
-        """The next page."""
-        stream = Stream(f"web {self.split} {self.seed} {number}")
-        kind = stream.pick(KINDS, "kind")
-        if kind in ("exact-copy", "edited-copy") and not self.recent:
-            kind = "story"
-        language = stream.pick(FOREIGN, "kind")
-        if kind != "wrong-language":
-            language = "en"
-        site = stream.pick([site for site in self.sites
-                            if site.language == language], "site")
-        if kind == "exact-copy" and stream.chance(0.4, "copy"):
-            page, draft = stream.pick(self.recent, "copy")
-            url = f"{page.url}?from={number}"
-            defects = page.truth.defects | {"exact-copy"}
-            return replace(page, url=url, truth=replace(
-                page.truth, defects=defects, copy_of=page.url))
-        draft = self.draft(kind, site, number, stream)
-        page = self.serve(draft, kind, site, number, stream)
-        if kind == "story" and "truncated" not in draft.defects:
-            self.recent.append((page, draft))
-        return page
-
-    def draft(self: Crawler, kind: str, site: Site, number: int, stream: Stream,
-              ) -> Draft:
-        """The article of a page of some kind."""
-        if kind == "edited-copy":
-            page, old = stream.pick(self.recent, "copy")
-            share = stream.pick(range(1, 31), "copy") / 100
-            lines = edit_text(old.keep, share, stream)
-            pii, alike = ([value for value in values if value[-1] in joined]
-                          for joined in ["\n".join(lines)]
-                          for values in (old.pii, [(v, v) for v in
-                                                   old.lookalikes]))
-            return Draft(old.title, lines, list(lines), {kind}, old.story,
-                         pii=tuple(pii), lookalikes=tuple(v for v, _ in alike),
-                         copy_of=page.url, edited=share)
-        if kind == "exact-copy":
-            page, old = stream.pick(self.recent, "copy")
-            return replace(old, copy_of=page.url, defects=old.defects & {
-                "pii", "mixed-language"} | {kind})
+    def write(self: Crawler, kind: str, number: int, language: str,
+              curly: bool, stream: Stream) -> Draft:
+        """The article of a page, if it is no copy."""
         if kind == "wrong-language":
-            title = say("title", LANGUAGES[site.language], stream)
-            return Draft(title, foreign_text(site.language, stream), [], {kind},
-                         language=site.language)
+            title = say("title", LANGUAGES[language], stream)
+            return Draft(title, foreign_text(language, stream), {kind},
+                         language=language)
+        if kind in JUNK:  # where it has a title of its own
+            return Draft(say(kind, JUNK, stream), junk(kind, [], stream), {kind})
         story = tell(Stream(f"storyworld {self.split} {self.seed} {number}"),
                      self.split)
-        test, leak = None, ""
+        draft = Draft(story_title(story), paragraphs(story.text, stream), {kind},
+                      story=number)
         if kind == "leaked":
-            test = stream.pick(range(len(self.tests)), "leak")
-            leak = self.tests[test].text
-        lines = paragraphs(story.text, stream)
-        draft = Draft(story_title(story), lines, lines, story=number, test=test)
-        if kind == "leaked" and stream.chance(0.4, "leak"):
-            said = sentences(leak.replace("\n", " "))
-            at = stream.pick(range(len(said) - 4), "leak")
-            lines.insert(stream.pick(range(len(lines)), "leak"),
-                         " ".join(said[at:at + 4]))
-            draft.defects.add("leaked-part")
-        elif kind == "leaked":
-            draft.lines, draft.story = paragraphs(leak, stream), None
-        if kind not in ("story", "leaked"):
-            draft.lines = junk(kind, lines, stream)
-            draft.story = number if kind in (
-                "short", "repetition", "nonsense") else None
-        if site.curly:
+            draft.test = stream.pick(range(len(self.tests)), "leak")
+            leak(self.tests[draft.test], draft, stream)
+        elif kind != "story":
+            draft.lines = junk(kind, draft.lines, stream)
+        if curly:
             draft.lines = [typeset(line) for line in draft.lines]
-        draft.keep = list(draft.lines) if kind == "story" else []
         if kind == "story":
+            draft.defects.clear()
             add_lines(draft, stream)
-        else:
-            draft.defects.add(kind)
         return draft
+
+    def copy(self: Crawler, kind: str, stream: Stream) -> Draft:
+        """A page's article, word for word or after an editor's work."""
+        page, old = stream.pick(self.recent, "copy")
+        draft = replace(old, copy_of=page.url, defects=old.defects | {kind})
+        if kind == "exact-copy":
+            return draft
+        draft.edited = 0.3 * (stream.pick(range(1, 31), "copy") / 30)**2
+        lines = edit_text(old.keep, draft.edited, stream)
+        return draft.settled(lines, list(lines))
 
     def serve(self: Crawler, draft: Draft, kind: str, site: Site, number: int,
               stream: Stream) -> Page:
         """An article on a page of a site, with all that goes wrong there."""
         draft = replace(draft, defects=set(draft.defects))
-        lines, cut = draft.lines, "\0"
         if kind == "story" and stream.chance(0.05, "cut"):
+            n = stream.pick(range(len(draft.lines)), "cut")
+            last = draft.lines[n][:stream.pick(range(20, 60), "cut")].rstrip()
+            keep = [line for line in draft.lines[:n] if line in draft.keep]
+            keep += [last][:draft.lines[n] in draft.keep]
+            draft = draft.settled([*draft.lines[:n], last], keep)
             draft.defects.add("truncated")
-            n = stream.pick(range(len(lines)), "cut")
-            last = lines[n][:stream.pick(range(20, 60), "cut")]
-            lines = [*lines[:n], last]
-            keep = [line for line in lines[:n] if line in draft.keep]
-            draft = replace(draft, lines=lines, keep=[
-                *keep, *[last][:draft.lines[n] in draft.keep]])
-        if kind in ("story", "exact-copy", "edited-copy", "leaked"):
-            lines = spoil_letters(draft, lines, site.charset == "utf-8", stream)
-        body = markup(draft, lines, site, stream)
-        page = chrome(site, draft, number, stream)
+        good = kind in ("story", "exact-copy", "edited-copy", "leaked")
+        lines = spoil_letters(draft, site, stream) if good else draft.lines
+        title = html.escape(draft.title, quote=False)
+        page = fill_layout(site, title, number, stream)
+        head, _, tail = page.partition("[body]")
+        body = markup(lines, site, stream)
+        if "truncated" in draft.defects:
+            body = body.removesuffix(site.frame[1])
+            tail = stream.pick(("", "<", "</", "<a hre", "<p"), "cut")
+        page = "" if kind == "empty" and number % 2 else head + body + tail
+        if page and "truncated" not in draft.defects and (
+                stream.chance(0.08, "html")):
+            page = break_markup(page, stream)
+            draft.defects.add("broken-html")
         if site.entities:
             page = page.translate(NAMED)
-            body = body.translate(NAMED)
-        if "truncated" in draft.defects:
-            page = page[:page.index("[body]")] + body.rstrip()
-            page += stream.pick(("", "<", "</", "<a hre", "<p"), "cut")
-        elif kind == "empty" and number % 2:
-            page = ""
-        else:
-            page = page.replace("[body]", body)
-            if stream.chance(0.08, "html"):
-                page = break_markup(page, stream)
-                draft.defects.add("broken-html")
-        raw, content_type = declare(site, draft, number, page)
-        url = f"https://{site.host}/{number // 50}/{slug(draft.title)}{number}"
-        main, text = "\n".join(draft.lines), "\n".join(draft.keep)
-        truth = Truth(text, frozenset(draft.defects), main, draft.title,
-                      draft.story, draft.test, draft.language, draft.pii,
-                      draft.lookalikes, draft.copy_of, draft.edited, site.charset)
-        return Page(url, raw, content_type, truth)
+        raw, content_type = encode(site, draft, number, page)
+        words = "".join(f"{w}-" for w in re.findall("[a-z]+", title.lower()))
+        url = f"https://{site.host}/{number // 50}/{words}{number}"
+        return Page(url, raw, content_type, truth_of(draft, site))
+
+    def page(self: Crawler, number: int) -> Page:
+        """The next page, whose number is the number of pages before it."""
+        stream = Stream(f"web {self.split} {self.seed} {number}")
+        kind = stream.pick(KINDS, "kind")
+        if "copy" in kind and not self.recent:
+            kind = "story"
+        if kind == "exact-copy" and stream.chance(0.4, "copy"):
+            page, _ = stream.pick(self.recent, "copy")  # byte for byte
+            return replace(page, url=f"{page.url}?from={number}", truth=replace(
+                page.truth, defects=page.truth.defects | {kind},
+                copy_of=page.url))
+        language = "en"
+        if kind == "wrong-language":
+            language = stream.pick(FOREIGN, "kind")
+        site = stream.pick(self.sites[language], "site")
+        draft = (self.copy(kind, stream) if "copy" in kind else
+                 self.write(kind, number, language, site.curly, stream))
+        page = self.serve(draft, kind, site, number, stream)
+        if kind == "binary":
+            noise = bytes(stream.pick(range(256), "junk") for _ in range(400))
+            return replace(page, html=b"\x89PNG\r\n\x1a\n" + noise,
+                           content_type="image/png")
+        if kind == "story" and "truncated" not in page.truth.defects:
+            self.recent.append((page, draft))
+        return page
 
 
-def slug(title: str) -> str:
-    """The part of a title that fits into a URL."""
-    return "".join(f"{word}-" for word in re.findall(r"[a-z]+",
-                                                     title.lower()))
+NAMED = {code: f"&{name};" for code, name in codepoint2name.items()
+         if code > 127}
+
+
+def truth_of(draft: Draft, site: Site) -> Truth:
+    """What a page should have said, and what is wrong with it."""
+    return Truth(
+        "\n".join(draft.keep), frozenset(draft.defects),
+        "\n".join(draft.lines), draft.title, draft.story, draft.test,
+        draft.language, draft.pii, draft.lookalikes, draft.copy_of,
+        draft.edited, site.charset)
 
 
 def crawl(n_bytes: int, seed: int = 0, split: str = "train",
@@ -685,30 +700,36 @@ CRAWLED = "2024-06-01T12:00:00Z"  # every page: no clock in the file
 def write_warc(pages: Iterable[Page], path: str | Path) -> int:
     """Write a crawl as a web archive: WARC/1.1, one gzip member a record.
 
+    A record that describes the file comes first. Truths are not written.
+
     Args:
         pages: what ``crawl`` yields; only one is in memory at a time.
         path: of the file, by convention ``*.warc.gz``.
 
     Returns:
-        The number of pages. The same pages make the same bytes.
+        The number of pages. The same pages make the same records; their
+        compressed bytes depend on the machine's zlib.
     """
     count = 0
     with open(path, "wb") as file:
         writer = WARCWriter(file, gzip=True, warc_version="1.1")
+        writer.write_record(writer.create_warc_record(
+            "", "warcinfo", payload=io.BytesIO(b"software: scratchlm\r\n"),
+            warc_content_type="application/warc-fields",
+            warc_headers_dict=record_headers("warcinfo")))
         for page in pages:
             headers = [("Content-Type", page.content_type),
                        ("Content-Length", str(len(page.html)))]
-            number = f"urn:uuid:{record_id(page.url)}"
             writer.write_record(writer.create_warc_record(
                 page.url, "response", payload=io.BytesIO(page.html),
                 http_headers=StatusAndHeaders("200 OK", headers,
                                               protocol="HTTP/1.1"),
-                warc_headers_dict={"WARC-Date": CRAWLED,
-                                   "WARC-Record-ID": f"<{number}>"}))
+                warc_headers_dict=record_headers(page.url)))
             count += 1
     return count
 
 
-def record_id(url: str) -> uuid.UUID:
-    """A name for a record that depends on its URL alone."""
-    return uuid.uuid5(uuid.NAMESPACE_URL, url)
+def record_headers(name: str) -> dict[str, str]:
+    """Time and identity of a record, which depend on its URL alone."""
+    identity = uuid.uuid5(uuid.NAMESPACE_URL, name)
+    return {"WARC-Date": CRAWLED, "WARC-Record-ID": f"<urn:uuid:{identity}>"}
