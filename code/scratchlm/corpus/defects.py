@@ -52,12 +52,9 @@ def hide(text: str, stream: Stream) -> str:
     return re.sub(r" (?=\w)|(?<=[a-z]{3})(?=[a-z]{4})", change, text)
 
 
-ACCENTS = {
-    "Zoe": "Zoë", "Theo": "Théo", "Leo": "Léo", "Felix": "Félix",
-    "Ivan": "Iván", "Victor": "Víctor", "Julia": "Júlia", "Adam": "Ádám",
-    "Simon": "Simón", "Oscar": "Óscar", "Jonas": "Jónas", "Mia": "Mía",
-    "Nora": "Nóra", "Sara": "Sára",
-}
+ACCENTS = {"Zoe": "Zoë", "Theo": "Théo", "Leo": "Léo", "Felix": "Félix",
+           "Ivan": "Iván", "Victor": "Víctor", "Adam": "Ádám", "Mia": "Mía",
+           "Simon": "Simón", "Oscar": "Óscar", "Sara": "Sára"}
 
 
 def typeset(text: str) -> str:
@@ -208,9 +205,8 @@ SAYS = {
 def plant(kind: str, stream: Stream) -> tuple[str, str]:
     """A sentence with an address or a number, and that alone.
 
-    All of them are reserved for examples or fiction, so nobody is meant:
-    RFC 2606 (domains), 5737 and 3849 (IP), and the phone numbers that
-    regulators keep free for films.
+    All of them are reserved for examples or fiction: RFC 2606 (domains),
+    5737 and 3849 (IP), and the numbers that films may use.
     """
     value = say(kind, PII, stream)
     frame = stream.pick(SAYS[kind].split(" | "), "phrase")
@@ -270,7 +266,7 @@ JUNK = phrases("""
     keyword: cheap {noun} | buy {noun} online | best {noun} 20{dd} |
         {noun} sale | {noun} {noun} | free {noun} shipping | #{noun} |
         {noun} near me | top 10 {noun} | $$$ {noun} $$$
-    ad: Our new {noun} comes in six bright colors. | Order before {dd} May. |
+    ad: Our new {noun} comes in six colors. | Order before {dd} May. |
         Every {noun} is tested by our experts. | Click here to save. |
         Customers who bought a {noun} also liked our {noun}. |
         Pay in three easy parts, with no risk for you. |
@@ -291,7 +287,7 @@ JUNK = phrases("""
         Your search matched no documents. | Session expired. |
         Please enable JavaScript to view this page. | Access denied.
     tail: Read more ... | Continue reading ... | (more after the break) ...
-    log: INFO request done in 0.{dd}s | WARN retry {d} of 5 | temp={dd}.{d} |
+    log: INFO request done in 0.{dd}s | WARN retry {d} of 5 | temp={dd}.1 |
         GET /img/{dd}{dd}.png 200 | {d}{d}{d}{d} bytes sent | heartbeat ok
     d: 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
     dd: 1{d} | 2{d} | 3{d}

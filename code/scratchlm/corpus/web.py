@@ -219,8 +219,8 @@ document.write("<img src='/ad?s=" + slot.id + "'>");</script>
 <div class="foot"><div>&#169; [year] [name]</div><div>[rights]</div></div>
 <div class="overlay">[cookies]</div></div></body></html>
 """,
-    "forum": """<!DOCTYPE html><html><head>[meta]<title>[name]: [title]</title>
-</head><body><div class=navbar>[menu]</div><h1>[title]</h1>
+    "forum": """<!DOCTYPE html><html><head>[meta]
+<title>[name]: [title]</title></head><body><div class=navbar>[menu]</div><h1>[title]</h1>
 <div class="post" id="p1"><div class="user">[author]<br>[date]</div>
 <div class="message">
 [body]
@@ -236,13 +236,14 @@ FRAMES = {"blog": ("<p>", "</p>\n"), "table": ("<P>", "\n"),
           "forum": ("", "<br>\n<br>\n")}
 COMMENT = '<div class="comment"><b>[author]</b><p>[says]</p></div>\n'
 
-LANGUAGE_OF_SITES = ("en",) * 19 + ("de", "fr", "es", "ru", "ja")
+FOREIGN = ("de", "fr", "es", "ru", "ja")
+LANGUAGE_OF_SITES = ("en",) * 19 + FOREIGN
 ENCODED = entries("""
     utf-8_header utf-8_meta windows-1252_header utf-8_header utf-8_header
     windows-1252_nothing utf-8_meta utf-8_header utf-8_wrong utf-8_header
     windows-1252_meta utf-8_header utf-8_nothing utf-8_meta
     windows-1252_wrong utf-8_header""")
-OWN_CHARSET = {"ru": ("utf-8", "windows-1251"), "ja": ("utf-8", "shift_jis")}
+CHARSETS = {"ru": ("utf-8", "windows-1251"), "ja": ("utf-8", "shift_jis")}
 
 
 @dataclass(frozen=True)
@@ -262,11 +263,11 @@ class Site:
 def make_site(number: int, language: str, seed: int) -> Site:
     """One of the sites of a crawl."""
     stream = Stream(f"web site {seed} {number}")
-    color, animal = stream.pick(COLORS, "site"), stream.pick(
-        WORDS["animal"], "site")
+    color = stream.pick(COLORS, "site")
+    animal = stream.pick(WORDS["animal"], "site")
     charset, declares = ENCODED[(number + seed) % len(ENCODED)].split()
-    if language in OWN_CHARSET:
-        charset = stream.pick(OWN_CHARSET[language], "site")
+    if language in CHARSETS:
+        charset = stream.pick(CHARSETS[language], "site")
         declares = "header"
     modern = charset == "utf-8" and declares != "wrong"
     kind = stream.pick(sorted(LAYOUTS), "site")
@@ -305,10 +306,11 @@ def fill_layout(site: Site, title: str, number: int, stream: Stream) -> str:
         f"{name()} &amp; {name()}</a></li>"
         for _ in range(stream.pick((3, 4, 5, 6), "chrome")))
     year = stream.pick(range(1999, 2025), "chrome")
-    date = f"{year}-0{number % 9 + 1}-{stream.pick(range(10, 29), 'chrome')}"
+    day = stream.pick(range(10, 29), "chrome")
     page = site.layout
     for key, value in (("comments", comments), ("links", links),
-                       ("author", name()), ("date", date),
+                       ("author", name()),
+                       ("date", f"{year}-0{number % 9 + 1}-{day}"),
                        ("year", str(year)), ("number", str(number)),
                        ("title", title)):
         page = page.replace(f"[{key}]", value)
@@ -392,9 +394,6 @@ def word_salad(line: str, stream: Stream) -> str:
 
 
 # § sec-dirty-crawl
-FOREIGN = ("de", "fr", "es", "ru", "ja")
-
-
 def paragraphs(text: str, stream: Stream) -> list[str]:
     """A story in paragraphs of two to five sentences."""
     lines = []
@@ -484,7 +483,7 @@ OPTIONAL_TAG = re.compile(r"</(p|div|span|li|ul|b|i|em|td|u)>", re.I)
 def break_markup(page: str, stream: Stream) -> str:
     """The same page with errors that a browser forgives."""
     def spoil(tag: re.Match[str]) -> str:
-        how = stream.pick(("keep", "keep", "drop", "twice", "cross"), "html")
+        how = stream.pick(("keep", "drop", "keep", "twice", "cross"), "tag")
         return {"keep": tag[0], "drop": "", "twice": tag[0] * 2,
                 "cross": f"</font>{tag[0]}</a>"}[how]
 
@@ -565,16 +564,17 @@ class Crawler:
             return Draft(title, foreign_text(language, stream), {kind},
                          language=language)
         if kind in JUNK:  # where it has a title of its own
-            return Draft(say(kind, JUNK, stream), junk(kind, [], stream), {kind})
+            title = say(kind, JUNK, stream)
+            return Draft(title, junk(kind, [], stream), {kind})
         story = tell(Stream(f"storyworld {self.split} {self.seed} {number}"),
                      self.split)
-        draft = Draft(story_title(story), paragraphs(story.text, stream), {kind},
-                      story=number)
+        lines = paragraphs(story.text, stream)
+        draft = Draft(story_title(story), lines, {kind}, story=number)
         if kind == "leaked":
             draft.test = stream.pick(range(len(self.tests)), "leak")
             leak(self.tests[draft.test], draft, stream)
         elif kind != "story":
-            draft.lines = junk(kind, draft.lines, stream)
+            draft.lines = junk(kind, lines, stream)
         if curly:
             draft.lines = [typeset(line) for line in draft.lines]
         if kind == "story":
@@ -700,10 +700,8 @@ CRAWLED = "2024-06-01T12:00:00Z"  # every page: no clock in the file
 def write_warc(pages: Iterable[Page], path: str | Path) -> int:
     """Write a crawl as a web archive: WARC/1.1, one gzip member a record.
 
-    A record that describes the file comes first. Truths are not written.
-
     Args:
-        pages: what ``crawl`` yields; only one is in memory at a time.
+        pages: one at a time is in memory; truths are not written.
         path: of the file, by convention ``*.warc.gz``.
 
     Returns:
@@ -732,4 +730,5 @@ def write_warc(pages: Iterable[Page], path: str | Path) -> int:
 def record_headers(name: str) -> dict[str, str]:
     """Time and identity of a record, which depend on its URL alone."""
     identity = uuid.uuid5(uuid.NAMESPACE_URL, name)
-    return {"WARC-Date": CRAWLED, "WARC-Record-ID": f"<urn:uuid:{identity}>"}
+    return {"WARC-Date": CRAWLED,
+            "WARC-Record-ID": f"<urn:uuid:{identity}>"}
