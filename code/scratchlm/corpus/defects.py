@@ -164,6 +164,13 @@ def say(kind: str, lists: Phrases, stream: Stream) -> str:
                   stream.pick(lists[kind], "phrase"))
 
 
+def word_salad(line: str, stream: Stream) -> str:
+    """The words of a line, in any order."""
+    words = line.split(" ")
+    return " ".join(words.pop(stream.pick(range(len(words)), "junk"))
+                    for _ in line.split(" "))
+
+
 def foreign_text(language: str, stream: Stream) -> list[str]:
     """Some paragraphs in "de", "fr", "es", "ru" or "ja"."""
     lists, glue = LANGUAGES[language], "" if language == "ja" else " "
@@ -216,8 +223,7 @@ def plant(kind: str, stream: Stream) -> tuple[str, str]:
 SWAPS = {word: words for words in (COLORS, NAMES, *WORDS.values())
          for word in words if " " not in word}
 ADVERBS = ("really", "quite", "very", "then", "also", "indeed", "soon")
-INTROS = ("I found this one in an old book.", "Here is my favorite.",
-          "My grandmother told me this story.", "A reader sent us this.")
+INTROS = ("I found this one in an old book.", "A reader sent us this.")
 
 
 def edit_words(text: str, share: float, stream: Stream) -> str:
@@ -235,25 +241,22 @@ def edit_words(text: str, share: float, stream: Stream) -> str:
 
 def edit_text(paragraphs: list[str], share: float, stream: Stream,
               ) -> list[str]:
-    """An editor's version: words, and sometimes the order or an end.
+    """An editor's version: never the original.
 
     Args:
         paragraphs: of the original.
         share: of the words that change, from 0 to 1.
-        stream: where choices come from.
     """
-    new = [edit_words(p, share, stream) for p in paragraphs]
+    new = [edit_words(line, share, stream) for line in paragraphs]
     how = stream.pick(("words", "words", "drop", "order", "intro"), "edit")
     if how == "drop" and len(new) > 1:
         new.pop(stream.pick(range(len(new)), "place"))
     elif how == "order" and len(new) > 1:
         at = stream.pick(range(len(new) - 1), "place")
         new[at:at + 2] = new[at + 1], new[at]
-    elif how == "intro":
+    if how == "intro" or new == paragraphs:
         new.insert(0, stream.pick(INTROS, "word"))
-    if new == paragraphs:
-        new.append(stream.pick(INTROS, "word"))
-    return [p for p in new if p.strip()]
+    return [line for line in new if line]
 
 
 JUNK = phrases("""

@@ -29,6 +29,7 @@ from scratchlm.corpus.defects import (
     plant,
     say,
     typeset,
+    word_salad,
 )
 from scratchlm.corpus.storyworld import Story, Stream, tell
 from scratchlm.corpus.words import COLORS, NAMES, WORDS, entries
@@ -184,10 +185,12 @@ function track(e) { if (a < b && window.fetch) dataLayer.push(e); }
 </article>
 <section id="comments">[comments]</section></main>
 <aside><h2>[more]</h2><ul>[links]</ul></aside>
-<footer><p>&copy; [year] [name]. [rights]</p></footer>
+<footer><p>&copy; [year] [name]. [rights]</p><p>[friends]</p></footer>
 <script>track({page: "[number]"});</script></body></html>
 """,
-    "table": """<HTML><HEAD>[meta]<TITLE>[name] - [title]</TITLE></HEAD>
+    "table": """<HTML><HEAD>[meta]
+<META NAME=Generator CONTENT="Page Maker 4.2.1.7">
+<TITLE>[name] - [title]</TITLE></HEAD>
 <BODY BGCOLOR="#FFFFCC" TEXT=black>
 <CENTER><FONT SIZE="+2" COLOR=navy>[name]</FONT></CENTER><HR>
 <TABLE BORDER=0 WIDTH=100%><TR><TD VALIGN=top WIDTH=150><UL>[menu]</UL>
@@ -195,13 +198,15 @@ function track(e) { if (a < b && window.fetch) dataLayer.push(e); }
 <TD VALIGN=top><H1>[title]</H1>
 [body]
 </TD></TR></TABLE><HR><FONT SIZE=1>[by] [author] &middot; [date]<BR>
-[more]:<UL>[links]</UL>&copy; [year] [name]. [rights]</FONT>
+[more]:<UL>[links]</UL>&copy; [year] [name]. [rights]<BR>
+[friends]</FONT>
 </BODY></HTML>
 """,
 }
 
 LAYOUTS |= {
     "portal": """<!doctype html><html lang=[lang]><head>[meta]
+<meta name="viewport" content="width=device-width, initial-scale=1.0">
 <title>[title]</title><noscript>Please enable JavaScript.</noscript></head>
 <body><div id="wrap"><div class="top"><div class="logo">[name]</div>
 <div class="nav"><ul>[menu]</ul></div></div>
@@ -216,39 +221,40 @@ document.write("<img src='/ad?s=" + slot.id + "'>");</script>
 [body]
 </div><div class="tools">[share]</div>
 <div class="talk">[comments]</div></div>
-<div class="foot"><div>&#169; [year] [name]</div><div>[rights]</div></div>
+<div class="foot"><div>&#169; [year] [name]</div><div>[rights]</div>
+<div>[friends]</div></div>
 <div class="overlay">[cookies]</div></div></body></html>
 """,
     "forum": """<!DOCTYPE html><html><head>[meta]
-<title>[name]: [title]</title></head><body><div class=navbar>[menu]</div><h1>[title]</h1>
+<title>[name]: [title]</title></head>
+<body><div class=navbar>[menu]</div><h1>[title]</h1>
 <div class="post" id="p1"><div class="user">[author]<br>[date]</div>
 <div class="message">
 [body]
 </div><div class="sig">-- <br>[author], member of [name]</div></div>
 [comments]
 <form action="/reply"><textarea name=t></textarea></form>
-<ul class="related">[links]</ul>
+<ul class="related">[links]</ul><p>[friends]</p>
 <div class="small">[cookies] [rights] &copy; [year]</div></body></html>
 """,
 }
 FRAMES = {"blog": ("<p>", "</p>\n"), "table": ("<P>", "\n"),
           "portal": ('<div class="par"><span>', "</span></div>\n"),
           "forum": ("", "<br>\n<br>\n")}
-COMMENT = '<div class="comment"><b>[author]</b><p>[says]</p></div>\n'
+COMMENT = """<div class="comment"><b class="author">[author]</b>
+<p>[says]</p><a href="#" class="tool" onclick="reply(this)">+1</a></div>
+"""
 
 FOREIGN = ("de", "fr", "es", "ru", "ja")
 LANGUAGE_OF_SITES = ("en",) * 19 + FOREIGN
-ENCODED = entries("""
-    utf-8_header utf-8_meta windows-1252_header utf-8_header utf-8_header
-    windows-1252_nothing utf-8_meta utf-8_header utf-8_wrong utf-8_header
-    windows-1252_meta utf-8_header utf-8_nothing utf-8_meta
-    windows-1252_wrong utf-8_header""")
-CHARSETS = {"ru": ("utf-8", "windows-1251"), "ja": ("utf-8", "shift_jis")}
+DECLARED = entries("""header meta HEADER header NOTHING header meta wrong
+    header META header nothing meta WRONG header""")
+CHARSETS = {"ru": "windows-1251", "ja": "shift_jis"}
 
 
 @dataclass(frozen=True)
 class Site:
-    """A web site: what all of its pages share."""
+    """What all pages of a web site share."""
 
     host: str
     language: str
@@ -263,19 +269,19 @@ class Site:
 def make_site(number: int, language: str, seed: int) -> Site:
     """One of the sites of a crawl."""
     stream = Stream(f"web site {seed} {number}")
-    color = stream.pick(COLORS, "site")
-    animal = stream.pick(WORDS["animal"], "site")
-    charset, declares = ENCODED[(number + seed) % len(ENCODED)].split()
+    words = COLORS, WORDS["animal"]
+    host = [stream.pick(options, "site") for options in words]
+    declares = DECLARED[(number + seed) % len(DECLARED)]
+    charset = "utf-8" if declares.islower() else "windows-1252"
     if language in CHARSETS:
-        charset = stream.pick(CHARSETS[language], "site")
-        declares = "header"
+        charset, declares = CHARSETS[language], "header"
     modern = charset == "utf-8" and declares != "wrong"
     kind = stream.pick(sorted(LAYOUTS), "site")
     return Site(
-        f"{color}-{animal}-{number}.example", language, charset, declares,
-        not modern or stream.chance(0.35, "site"),
+        f"{'-'.join(host)}-{number}.example", language, charset,
+        declares.lower(), not modern or stream.chance(0.35, "site"),
         modern and stream.chance(0.3, "site"), FRAMES[kind],
-        site_layout(kind, language, f"{color} {animal} tales", stream))
+        site_layout(kind, language, " ".join(host), stream))
 
 
 def site_layout(kind: str, language: str, name: str, stream: Stream) -> str:
@@ -283,12 +289,16 @@ def site_layout(kind: str, language: str, name: str, stream: Stream) -> str:
     layout, lists = LAYOUTS[kind], CHROME[language]
     for key in ("cookies", "rights", "share", "more", "by"):
         layout = layout.replace(f"[{key}]", stream.pick(lists[key], "site"))
-    menu = dict.fromkeys(stream.pick(lists["menu"], "site")
-                         for _ in range(14))
-    items = "\n".join(f'<li><a href="/{i}/">{word}</a></li>'
-                      for i, word in enumerate(menu))
-    return (layout.replace("[menu]", items).replace("[lang]", language)
-            .replace("[name]", name.title()))
+    friends = [stream.pick(NAMES, "site") for _ in range(8)]
+    layout = layout.replace("[friends]", " | ".join(
+        f'<a href="https://{friend}.example/" rel="friend">{friend}</a>'
+        for friend in friends))
+    menu = {stream.pick(lists["menu"], "site"): 0 for _ in range(14)}
+    items = "\n".join(
+        f'<li class="item" id="item-{i}"><a href="/go/{i}/">{word}</a></li>'
+        for i, word in enumerate(menu))
+    layout = layout.replace("[menu]", items).replace("[lang]", language)
+    return layout.replace("[name]", f"{name} tales".title())
 
 
 def fill_layout(site: Site, title: str, number: int, stream: Stream) -> str:
@@ -302,17 +312,16 @@ def fill_layout(site: Site, title: str, number: int, stream: Stream) -> str:
         .replace("[says]", stream.pick(says, "chrome"))
         for _ in range(stream.pick(range(5), "chrome")))
     links = "\n".join(
-        f'<li><a href="/s/{stream.pick(range(1, 9999), "chrome")}">'
-        f"{name()} &amp; {name()}</a></li>"
+        f'<li><a href="/s/{stream.pick(range(1, 9999), "chrome")}" '
+        f'class="teaser">{name()} &amp; {name()}</a></li>'
         for _ in range(stream.pick((3, 4, 5, 6), "chrome")))
     year = stream.pick(range(1999, 2025), "chrome")
-    day = stream.pick(range(10, 29), "chrome")
+    date = f"{year}-0{number % 9 + 1}-{number % 19 + 10}"
     page = site.layout
-    for key, value in (("comments", comments), ("links", links),
-                       ("author", name()),
-                       ("date", f"{year}-0{number % 9 + 1}-{day}"),
-                       ("year", str(year)), ("number", str(number)),
-                       ("title", title)):
+    for key, value in (
+            ("comments", comments), ("links", links), ("author", name()),
+            ("date", date), ("year", str(year)), ("number", str(number)),
+            ("title", title)):
         page = page.replace(f"[{key}]", value)
     return page
 
@@ -371,26 +380,19 @@ class Draft:
     copy_of: str | None = None
     edited: float = 0.0
 
-    def settled(self, lines: list[str], keep: list[str]) -> Draft:
-        """With other lines, and no word on what they do not hold."""
-        main, gone = "\n".join(lines), set()
-        pii = tuple(entry for entry in self.pii if entry[1] in main)
-        if not pii:
-            gone.add("pii")
-        if lines == keep:
-            gone.add("mixed-language")
-        return replace(self, lines=lines, keep=keep, pii=pii,
-                       lookalikes=tuple(value for value in self.lookalikes
-                                        if value in main),
-                       defects=self.defects - gone)
 
-
-def word_salad(line: str, stream: Stream) -> str:
-    """The words of a line, in any order."""
-    words, new = line.split(" "), []
-    while words:
-        new.append(words.pop(stream.pick(range(len(words)), "junk")))
-    return " ".join(new)
+def settle(draft: Draft, lines: list[str], keep: list[str]) -> Draft:
+    """A draft with other lines, and no word on what they do not hold."""
+    main, gone = "\n".join(lines), set()
+    pii = tuple(entry for entry in draft.pii if entry[1] in main)
+    if not pii:
+        gone.add("pii")
+    if lines == keep:
+        gone.add("mixed-language")
+    return replace(draft, lines=lines, keep=keep, pii=pii,
+                   lookalikes=tuple(value for value in draft.lookalikes
+                                    if value in main),
+                   defects=draft.defects - gone)
 
 
 # § sec-dirty-crawl
@@ -462,6 +464,10 @@ def story_title(story: Story) -> str:
 
 
 # § sec-dirty-defects
+NAMED = {code: f"&{name};" for code, name in codepoint2name.items()
+         if code > 127}
+
+
 def markup(lines: list[str], site: Site, stream: Stream) -> str:
     """Paragraphs in HTML."""
     body = []
@@ -590,7 +596,7 @@ class Crawler:
             return draft
         draft.edited = 0.3 * (stream.pick(range(1, 31), "copy") / 30)**2
         lines = edit_text(old.keep, draft.edited, stream)
-        return draft.settled(lines, list(lines))
+        return settle(draft, lines, list(lines))
 
     def serve(self: Crawler, draft: Draft, kind: str, site: Site, number: int,
               stream: Stream) -> Page:
@@ -601,7 +607,7 @@ class Crawler:
             last = draft.lines[n][:stream.pick(range(20, 60), "cut")].rstrip()
             keep = [line for line in draft.lines[:n] if line in draft.keep]
             keep += [last][:draft.lines[n] in draft.keep]
-            draft = draft.settled([*draft.lines[:n], last], keep)
+            draft = settle(draft, [*draft.lines[:n], last], keep)
             draft.defects.add("truncated")
         good = kind in ("story", "exact-copy", "edited-copy", "leaked")
         lines = spoil_letters(draft, site, stream) if good else draft.lines
@@ -622,7 +628,11 @@ class Crawler:
         raw, content_type = encode(site, draft, number, page)
         words = "".join(f"{w}-" for w in re.findall("[a-z]+", title.lower()))
         url = f"https://{site.host}/{number // 50}/{words}{number}"
-        return Page(url, raw, content_type, truth_of(draft, site))
+        text, main = "\n".join(draft.keep), "\n".join(draft.lines)
+        return Page(url, raw, content_type, Truth(
+            text, frozenset(draft.defects), main, draft.title, draft.story,
+            draft.test, draft.language, draft.pii, draft.lookalikes,
+            draft.copy_of, draft.edited, site.charset))
 
     def page(self: Crawler, number: int) -> Page:
         """The next page, whose number is the number of pages before it."""
@@ -644,24 +654,11 @@ class Crawler:
         page = self.serve(draft, kind, site, number, stream)
         if kind == "binary":
             noise = bytes(stream.pick(range(256), "junk") for _ in range(400))
-            return replace(page, html=b"\x89PNG\r\n\x1a\n" + noise,
-                           content_type="image/png")
+            return Page(page.url, b"\x89PNG\r\n\x1a\n" + noise, "image/png",
+                        Truth("", frozenset({kind}), charset=""))
         if kind == "story" and "truncated" not in page.truth.defects:
             self.recent.append((page, draft))
         return page
-
-
-NAMED = {code: f"&{name};" for code, name in codepoint2name.items()
-         if code > 127}
-
-
-def truth_of(draft: Draft, site: Site) -> Truth:
-    """What a page should have said, and what is wrong with it."""
-    return Truth(
-        "\n".join(draft.keep), frozenset(draft.defects),
-        "\n".join(draft.lines), draft.title, draft.story, draft.test,
-        draft.language, draft.pii, draft.lookalikes, draft.copy_of,
-        draft.edited, site.charset)
 
 
 def crawl(n_bytes: int, seed: int = 0, split: str = "train",
