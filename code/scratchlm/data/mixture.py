@@ -31,8 +31,8 @@ def temper(sizes: ArrayLike,
     """
     n = np.asarray(sizes, dtype=np.float64)
     if n.ndim != 1 or not n.any() or not (np.isfinite(n) & (n >= 0)).all():
-        raise ValueError(f"sizes={n.tolist()}: want a row of finite numbers,"
-                         " none negative and at least one above 0")
+        raise ValueError(f"sizes={n.tolist()}: want finite numbers, in a "
+                         "row, 0 or more, and not all of them 0")
     if not temperature > 0:
         raise ValueError(f"temperature={temperature} must be positive")
     # Divided by the largest, no power can overflow.

@@ -27,8 +27,8 @@ def concat_and_chunk(docs_ids: Iterable[Sequence[int]], T: int,
 
     Returns:
         (n, T + 1). Inputs are ``rows[:, :-1]``, targets ``rows[:, 1:]``:
-        the last token of a row is the first of the next. The end of the row,
-        fewer than T targets, is left out.
+        the last token of a row is the first of the next. The rest,
+        with fewer than T targets, is left out.
 
     Raises:
         ValueError: T below 1, or a document that contains eos.
@@ -38,8 +38,8 @@ def concat_and_chunk(docs_ids: Iterable[Sequence[int]], T: int,
     row: list[int] = []
     for i, ids in enumerate(docs_ids):
         if eos in ids:
-            raise ValueError(f"document {i} contains eos={eos}: an id that"
-                             " ends documents cannot stand in one")
+            raise ValueError(f"document {i} contains eos={eos}, which ends "
+                             "documents and cannot stand in one")
         row += [*ids, eos]
     n = max(0, len(row) - 1) // T
     at = T * np.arange(n)[:, None] + np.arange(T + 1)
@@ -54,14 +54,39 @@ class Piece(NamedTuple):
     stop: int
 
 
+def lay_out(rows: Sequence[Sequence[Piece]], docs: Sequence[Sequence[int]],
+            T: int, pad: int) -> tuple[IntArray, IntArray]:
+    """Inputs and targets of packed rows: two arrays of (n, T).
+
+    A target is the next token of the same document, even where that stands
+    in another row; it is -100 where there is none.
+
+    Args:
+        rows: what ``best_fit_pack`` made of ``docs`` and ``T``.
+        docs: the documents' ids, each with its eos.
+        T: tokens in a row.
+        pad: the id that fills a row up; eos will do.
+    """
+    ids = np.full((len(rows), T), pad, dtype=np.int64)
+    targets = np.full((len(rows), T), -100, dtype=np.int64)
+    for i, row in enumerate(rows):
+        at = 0
+        for doc, start, stop in row:
+            ids[i, at:at + stop - start] = docs[doc][start:stop]
+            following = docs[doc][start + 1:stop + 1]
+            targets[i, at:at + len(following)] = following
+            at += stop - start
+    return ids, targets
+
+
 def best_fit_pack(docs: Iterable[Sized], T: int) -> list[list[Piece]]:
     """Rows of at most T tokens in which only what is longer is cut.
+
+    Best-fit decreasing (Ding et al. 2024, section 3).
 
     Args:
         docs: the documents, each with its eos; an empty one has no piece.
         T: tokens in a row. Below 1, a ValueError is raised.
-
-    Best-fit decreasing (Ding et al. 2024, section 3).
     """
     if T < 1:
         raise ValueError(f"T={T}: a row has at least 1 token")
@@ -86,33 +111,6 @@ def best_fit_pack(docs: Iterable[Sized], T: int) -> list[list[Piece]]:
             insort(spaces, space - size)
         having[space - size].append(row)
     return rows
-
-
-def lay_out(rows: Sequence[Sequence[Piece]], docs: Sequence[Sequence[int]],
-            T: int, pad: int) -> tuple[IntArray, IntArray]:
-    """Inputs and targets of packed rows.
-
-    Args:
-        rows: what ``best_fit_pack`` made of ``docs`` and ``T``.
-        docs: the documents' ids, each with its eos.
-        T: tokens in a row.
-        pad: the id that fills a row up; eos will do.
-
-    Returns:
-        Two arrays of (n, T). A target is the next token of the same
-        document, even where that stands in another row; it is -100 where
-        there is none.
-    """
-    ids = np.full((len(rows), T), pad, dtype=np.int64)
-    targets = np.full((len(rows), T), -100, dtype=np.int64)
-    for i, row in enumerate(rows):
-        at = 0
-        for doc, start, stop in row:
-            ids[i, at:at + stop - start] = docs[doc][start:stop]
-            following = docs[doc][start + 1:stop + 1]
-            targets[i, at:at + len(following)] = following
-            at += stop - start
-    return ids, targets
 
 
 # § sec-data-mask
