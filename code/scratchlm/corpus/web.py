@@ -594,7 +594,7 @@ class Crawler:
         draft = replace(old, copy_of=page.url, defects=old.defects | {kind})
         if kind == "exact-copy":
             return draft
-        draft.edited = 0.3 * (stream.pick(range(1, 31), "copy") / 30)**2
+        draft.edited = 0.2 * (stream.pick(range(1, 31), "copy") / 30)**2
         lines = edit_text(old.keep, draft.edited, stream)
         return settle(draft, lines, list(lines))
 
