@@ -364,6 +364,7 @@ def junk(kind: str, lines: list[str], stream: Stream) -> list[str]:
     return []
 
 
+# § sec-dirty-crawl
 @dataclass
 class Draft:
     """An article before it is put on a site."""
@@ -395,7 +396,6 @@ def settle(draft: Draft, lines: list[str], keep: list[str]) -> Draft:
                    defects=draft.defects - gone)
 
 
-# § sec-dirty-crawl
 def paragraphs(text: str, stream: Stream) -> list[str]:
     """A story in paragraphs of two to five sentences."""
     lines = []
