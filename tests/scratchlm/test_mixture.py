@@ -151,3 +151,5 @@ def test_bad_sources() -> None:
         sample_mixture({})
     with pytest.raises(ValueError, match="do not match"):
         sample_mixture({"a": "xy"}, {"b": 1})
+    with pytest.raises(ValueError, match="do not match"):
+        sample_mixture({"a": "xy"}, {})

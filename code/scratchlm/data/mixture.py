@@ -66,12 +66,13 @@ def sample_mixture(
     Raises:
         ValueError: names that differ, or a share for an empty source.
     """
-    given = weights or {name: len(pile) for name, pile in sources.items()}
-    if given.keys() != sources.keys():
-        raise ValueError(f"weights for {sorted(given)} do not match the "
+    if weights is None:
+        weights = {name: len(pile) for name, pile in sources.items()}
+    if weights.keys() != sources.keys():
+        raise ValueError(f"weights for {sorted(weights)} do not match the "
                          f"sources {sorted(sources)}")
-    shares = temper(list(given.values()), temperature)
-    names = [name for name, p in zip(given, shares, strict=True) if p > 0]
+    shares = temper(list(weights.values()), temperature)
+    names = [name for name, p in zip(weights, shares, strict=True) if p > 0]
     if empty := [name for name in names if not sources[name]]:
         raise ValueError(f"sources {empty} are empty and have a share")
     edges = np.cumsum(shares[shares > 0])[:-1].tolist()
