@@ -187,7 +187,7 @@ def pmi(counts: ArrayLike, positive: bool = True) -> FloatArray:
     ratio = np.divide(table, expected, out=np.zeros_like(table),
                       where=expected > 0)
     if positive:
-        return np.log(np.maximum(ratio, 1))
+        return np.asarray(np.log(np.maximum(ratio, 1)))
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(ratio))
 
