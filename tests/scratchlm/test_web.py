@@ -46,7 +46,7 @@ from scratchlm.corpus.web import DEFECTS, DROP, SHARES, Page, crawl, make_site, 
 
 PAGES = list(crawl(2_500_000, seed=4))
 BY_URL = {page.url: page for page in PAGES}
-SHA256 = "0191341e778317d8dc1eae8afb7e4e4d22933c304219e2a4cf44ae8d19ca909b"
+SHA256 = "7c7244caecbf8f064af1d23c86d65306c0e1bb05105fed05501d8d01b4415206"
 LETTERS = dict.fromkeys(map(ord, "\xad\u200b")) | {0xA0: " "}
 
 
@@ -394,9 +394,9 @@ def test_edited_copies_of_every_likeness() -> None:
     found = []
     for truth in (page.truth for page in having("edited-copy")):
         original = BY_URL[truth.copy_of or ""].truth
-        assert truth.text != original.text and truth.story == original.story
+        assert truth.main != original.text and truth.story == original.story
         assert 0 < truth.edited <= 0.2
-        a, b = runs(truth.text), runs(original.text)
+        a, b = runs(truth.main), runs(original.text)
         found.append(len(a & b) / len(a | b))
     buckets = Counter(min(4, int(5 * likeness)) for likeness in found)
     assert all(buckets[i] >= 5 for i in range(1, 5))
@@ -519,3 +519,11 @@ def test_an_empty_crawl_makes_a_file_with_no_page(tmp_path: Path) -> None:
     assert write_warc([], tmp_path / "none") == 0
     with (tmp_path / "none").open("rb") as file:
         assert [record.rec_type for record in ArchiveIterator(file)] == ["warcinfo"]
+
+
+def test_short_means_fewer_than_fifty_words() -> None:
+    for truth in (page.truth for page in PAGES):
+        if truth.text:
+            assert len(truth.text.split()) >= 50
+        if "short" in truth.defects:
+            assert len(truth.main.split()) < 50 or "mixed-language" in truth.defects

@@ -70,7 +70,7 @@ LANGUAGES: dict[str, Phrases] = {
             Dort lag {what} im Gras. | Am nächsten Tag regnete es. |
             {who} nahm {it} mit nach Hause. | Für {it} war noch Platz. |
             Am Abend zeigte {who} der Großmutter {it}. |
-            „Das ist schön“, sagte {who}. | „Was ist das?“, fragte {who}. |
+            „Wie schön!“, rief {who}. | „Woher kommt das?“, fragte {who}. |
             {who} und {friend} lachten den ganzen Tag. |
             {who} wartete, bis die Sonne wieder schien. |
             Die Straße war still, und der Wind kam von Süden. |
@@ -97,9 +97,9 @@ LANGUAGES: dict[str, Phrases] = {
             Le père de {friend} prépara une soupe.
         who: Élise | Gérard | Zoé | Benoît | Hélène
         friend: Camille | Jérôme | Nadège | Thérèse
-        home: une petite maison | un vieux moulin | une chambre claire
+        home: une petite maison | un vieux moulin | un grenier clair
         to: au marché | à la rivière | chez le boulanger | à l’école
-        it: un cerf-volant rouge | un vieux tambour | une pomme verte |
+        it: un cerf-volant bleu | un vieux tambour | une pomme verte |
             une clé rouillée | un petit bateau"""),
 }
 
@@ -112,7 +112,7 @@ LANGUAGES |= {
             {who} esperó a que saliera el sol. |
             {who} y {friend} jugaron hasta la noche. |
             Nadie sabía de dónde venía. | —¿De quién es? —preguntó {who}. |
-            La calle estaba tranquila y el viento venía del sur. |
+            El pueblo estaba tranquilo y el viento venía del sur. |
             El padre de {friend} preparó una sopa. |
             Por fin, {who} se durmió sin ruido.
         who: Begoña | Andrés | Lucía | Martín | Inés

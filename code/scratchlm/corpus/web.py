@@ -88,7 +88,7 @@ DEFECTS = {
     "advertising": "sentences, but they sell something",
     "nonsense": "words in no order, or lorem ipsum",
     "repetition": "the same few lines again and again",
-    "short": "a teaser of one or two sentences",
+    "short": "fewer than fifty words, a teaser or a remnant",
     "long": "a log of many hundred lines",
     "boilerplate": "a policy, an error or a login, and no article",
     "empty": "no article at all",
@@ -120,16 +120,16 @@ CHROME: dict[str, Phrases] = {
         says: Lovely! | I read it to my son. | First! | Thanks for this. |
             My cat liked it too. | More please. | Nice one | So sweet."""),
     "de": phrases("""
-        menu: Startseite | Über uns | Archiv | Kontakt | Suche | Hilfe
-        cookies: Diese Seite verwendet Cookies. Alle annehmen?
-        rights: Alle Rechte vorbehalten.
+        menu: Startseite | Über uns | Sammlung | Kontakt | Suche | Hilfe
+        cookies: Diese Seite verwendet Cookies. Einverstanden?
+        rights: Nachdruck verboten.
         share: Diese Geschichte teilen
         more: Das könnte Ihnen auch gefallen
         by: Geschrieben von
         says: Sehr schön! | Danke dafür. | Das gefällt mir."""),
     "fr": phrases("""
         menu: Accueil | À propos | Archives | Contact | Recherche | Aide
-        cookies: Ce site utilise des cookies. Tout accepter ?
+        cookies: Ce site se sert de cookies. Tout accepter ?
         rights: Tous droits réservés.
         share: Partager cette histoire
         more: À lire aussi
@@ -143,7 +143,7 @@ CHROME |= {
         cookies: Esta página usa cookies. ¿Aceptar todas?
         rights: Todos los derechos reservados.
         share: Compartir esta historia
-        more: También te puede gustar
+        more: Lea también
         by: Escrito por
         says: ¡Qué bonito! | Muchas gracias. | Me encanta."""),
     "ru": phrases("""
@@ -463,7 +463,6 @@ def story_title(story: Story) -> str:
     return " and ".join(list(story.cast)[:2])
 
 
-# § sec-dirty-defects
 NAMED = {code: f"&{name};" for code, name in codepoint2name.items()
          if code > 127}
 
@@ -545,6 +544,17 @@ SHARES = {  # of a thousand pages
 KINDS = tuple(kind for kind, n in SHARES.items() for _ in range(n))
 
 
+def cut_off(draft: Draft, stream: Stream) -> Draft:
+    """The draft up to the middle of a paragraph."""
+    n = stream.pick(range(len(draft.lines)), "cut")
+    last = draft.lines[n][:stream.pick(range(20, 60), "cut")].rstrip()
+    keep = [line for line in draft.lines[:n] if line in draft.keep]
+    keep += [last][:draft.lines[n] in draft.keep]
+    new = settle(draft, [*draft.lines[:n], last], keep)
+    new.defects.add("truncated")
+    return new
+
+
 class Crawler:
     """Makes the pages of a crawl, one by one, in constant memory.
 
@@ -603,12 +613,10 @@ class Crawler:
         """An article on a page of a site, with all that goes wrong there."""
         draft = replace(draft, defects=set(draft.defects))
         if kind == "story" and stream.chance(0.05, "cut"):
-            n = stream.pick(range(len(draft.lines)), "cut")
-            last = draft.lines[n][:stream.pick(range(20, 60), "cut")].rstrip()
-            keep = [line for line in draft.lines[:n] if line in draft.keep]
-            keep += [last][:draft.lines[n] in draft.keep]
-            draft = settle(draft, [*draft.lines[:n], last], keep)
-            draft.defects.add("truncated")
+            draft = cut_off(draft, stream)
+        if 0 < sum(len(line.split()) for line in draft.keep) < 50:
+            draft.defects.add("short")
+            draft.keep = []
         good = kind in ("story", "exact-copy", "edited-copy", "leaked")
         lines = spoil_letters(draft, site, stream) if good else draft.lines
         title = html.escape(draft.title, quote=False)
