@@ -88,7 +88,7 @@ def html_to_text(html: str, max_link_share: float = 0.5) -> str:
     if html.rfind("<!--") > html.rfind("-->"):
         html = html[:html.rfind("<!--")]
     parser = _Lines()
-    parser.feed(re.sub(r"<[/!a-zA-Z][^<>]*\Z", "", html))  # cut in a tag
+    parser.feed(re.sub(r"<([/!a-zA-Z][^<>]*)?\Z", "", html))  # a cut tag
     parser.close()
     parser._step("body", in_link=False)
     return "\n".join(line for line, share in parser.lines
