@@ -12,12 +12,10 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+
 # § sec-data-pack
-IntArray = NDArray[np.int64]
-
-
 def concat_and_chunk(docs_ids: Iterable[Sequence[int]], T: int,
-                     eos: int) -> IntArray:
+                     eos: int) -> NDArray[np.int64]:
     """Documents in one row, ``eos`` after each, cut every T tokens.
 
     Args:
@@ -55,7 +53,7 @@ class Piece(NamedTuple):
 
 
 def lay_out(rows: Sequence[Sequence[Piece]], docs: Sequence[Sequence[int]],
-            T: int, pad: int) -> tuple[IntArray, IntArray]:
+            T: int, pad: int) -> tuple[NDArray[np.int64], ...]:
     """Inputs and targets of packed rows: two arrays of (n, T).
 
     A target is the next token of the same document, even where that stands
