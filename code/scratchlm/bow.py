@@ -38,7 +38,11 @@ class BagOfWordsLM(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def features(self, contexts: Tensor) -> Tensor:
-        """The mean that the head sees: (B, T) to (B, d_out)."""
+        """The mean that the head sees: (B, T) to (B, d_out).
+
+        Raises:
+            ValueError: contexts that are not (B, T), or empty ones.
+        """
         if contexts.ndim != 2 or contexts.shape[1] == 0:
             raise ValueError(f"contexts of shape {tuple(contexts.shape)}: "
                              "want (B, T) with T at least 1")
