@@ -21,19 +21,12 @@ class Overlap:
     shared: int  # different runs of n words in both
     total: int   # different runs of n words in the test text
 
-    @property
-    def share(self) -> float:
-        """Of the test text's runs."""
-        return self.shared / self.total
-
 
 def ngram_overlap(train: Iterable[str], test: Iterable[str], n: int = 13
                   ) -> Iterator[Overlap]:
     """All pairs that share a run of n words; case and marks are ignored.
 
-    A text of fewer than n words is one run, and so is found only where a
-    whole training document says the same. The test texts are held in
-    memory, the training documents pass by.
+    A text of fewer than n words is one run. Training documents stream.
 
     Raises:
         ValueError: one string instead of a list, or n below 1.

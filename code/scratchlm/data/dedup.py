@@ -38,10 +38,9 @@ def digest(text: str) -> bytes:
 
 def first_time(text: str, seen: Seen) -> bool:
     """Whether seen does not know a text; from now on it does."""
-    if (key := digest(text)) in seen:
-        return False
+    known = (key := digest(text)) in seen
     seen.add(key)
-    return True
+    return not known
 
 
 def exact_dedup(docs: Iterable[str], seen: Seen | None = None
@@ -53,11 +52,7 @@ def exact_dedup(docs: Iterable[str], seen: Seen | None = None
 
 def exact_line_dedup(docs: Iterable[str], seen: Seen | None = None,
                      min_words: int = 4) -> Iterator[str]:
-    """Documents without their lines that came before, here or elsewhere.
-
-    Lines of fewer than min_words words all stay, such as answers in
-    dialogue. Spaces around a line do not count.
-    """
+    """Documents without lines of min_words or more that came before."""
     known = set[bytes]() if seen is None else seen
     for doc in docs:
         yield "\n".join(line for line in doc.split("\n")
@@ -162,14 +157,12 @@ class MinHash:
         self._a, self._b = drawn[::2] | np.uint32(1), drawn[1::2]
 
     def signature(self, items: Set[str] | Hashes) -> Signatures:
-        """The first element in each order, (num_perm,).
+        """The first in each order of shingles or their hashes, (num_perm,).
 
-        Args:
-            items: shingles, or their hashes. Of an empty set every value
-                is the largest there is.
+        Of an empty set every value is the largest there is.
         """
-        hashes = items if isinstance(items, np.ndarray) else hash_strings(
-            items)
+        hashes = (items if isinstance(items, np.ndarray)
+                  else hash_strings(items))
         x = (hashes >> np.uint64(32)).astype(np.uint32)[:, None]
         least = np.full(self.num_perm, _EMPTY)
         for i in range(0, len(x), 4096):
@@ -207,23 +200,21 @@ class LSHIndex(Generic[Key]):
     def _cut(self, signature: Signatures) -> list[bytes]:
         """The bands of a signature, whose further values are not used."""
         if signature.ndim != 1 or len(signature) < self.bands * self.rows:
-            raise ValueError(
-                f"a signature of shape {signature.shape} has no "
-                f"{self.bands} bands of {self.rows}")
+            raise ValueError(f"a signature of shape {signature.shape} has "
+                             f"no {self.bands} bands of {self.rows}")
         data, width = signature.astype("<u4").tobytes(), 4 * self.rows
         return [data[i * width:(i + 1) * width] for i in range(self.bands)]
 
     def insert(self, key: Key, signature: Signatures) -> None:
         """Remember a signature under a key."""
-        for table, band in zip(self._tables, self._cut(signature),
-                               strict=True):
+        bands = zip(self._tables, self._cut(signature), strict=True)
+        for table, band in bands:
             table[band].append(key)
 
     def query(self, signature: Signatures) -> set[Key]:
         """The keys of all signatures that share a band with this one."""
-        return {key for table, band in zip(
-            self._tables, self._cut(signature), strict=True)
-            for key in table.get(band, ())}
+        bands = zip(self._tables, self._cut(signature), strict=True)
+        return {key for table, band in bands for key in table.get(band, ())}
 
 
 class UnionFind:
@@ -307,26 +298,24 @@ def dedup(docs: Sequence[str], threshold: float = 0.8, n: int = 5,
 class BloomFilter:
     """A set of keys in a few bits each (Bloom 1970): add, and ask.
 
-    What was added is always found; of the rest a share of about p is
-    found, too, once n different keys have been added.
+    What was added is found; so is a share p of the rest, after n keys.
     """
 
     def __init__(self, n: int, p: float = 0.01) -> None:
         if n < 1 or not 0 < p < 1:
-            raise ValueError(f"n={n}, p={p}: want n of 1 or more keys and "
-                             "p between 0 and 1")
+            raise ValueError(f"n={n}, p={p}: want n >= 1 and 0 < p < 1")
         self.n_bits = math.ceil(n * math.log(1 / p) / math.log(2) ** 2)
         self.n_hashes = max(1, round(self.n_bits / n * math.log(2)))
         self.bits = bytearray((self.n_bits + 7) // 8)
 
     def _places(self, key: bytes | str) -> Iterator[int]:
         """The bits of a key: h1 + i h2, from one hash of 128 bits."""
-        data = key.encode("utf-8", "surrogatepass") if isinstance(
-            key, str) else key
-        both = hashlib.blake2b(data, digest_size=16, person=b"bloom").digest()
-        h1 = int.from_bytes(both[:8], "little")
-        h2 = int.from_bytes(both[8:], "little") | 1
-        return ((h1 + i * h2) % self.n_bits for i in range(self.n_hashes))
+        data = (key if isinstance(key, bytes)
+                else key.encode("utf-8", "surrogatepass"))
+        both = hashlib.blake2b(data, digest_size=16, person=b"bloom")
+        h1, h2 = np.frombuffer(both.digest(), dtype="<u8").tolist()
+        return ((h1 + i * (h2 | 1)) % self.n_bits
+                for i in range(self.n_hashes))
 
     def add(self, key: bytes | str) -> None:
         """Remember a key."""
