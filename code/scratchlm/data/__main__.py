@@ -13,7 +13,7 @@ from scratchlm.corpus.tinystories import SEPARATOR
 from scratchlm.corpus.web import crawl, write_warc
 from scratchlm.data.cluster import on_ray
 from scratchlm.data.loader import write_tokens
-from scratchlm.data.pipeline import STAGES, load_report, local, run
+from scratchlm.data.pipeline import STAGES, Start, load_report, local, run
 from scratchlm.tokenizer.bpe import BPETokenizer
 
 
@@ -64,7 +64,7 @@ def do_report(options: Namespace) -> None:
     print(load_report(options.folder))
 
 
-ENGINES = {"local": local, "ray": on_ray}
+ENGINES: dict[str, Start] = {"local": local, "ray": on_ray}
 
 
 def run_options(add: ArgumentParser) -> None:

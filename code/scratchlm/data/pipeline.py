@@ -298,9 +298,11 @@ def process(work: Path, task: Batch) -> None:
     tallies = {s: Tally() for s in ("read", *settings.stages)}
     kept: list[Document] = []
     for doc in batch:
-        bad = isinstance(doc, str)
-        tallies["read"].count(Document("") if bad else doc, doc)
-        after = doc if bad else through(doc, settings.stages, tallies)
+        if isinstance(doc, str):
+            tallies["read"].count(Document(""), doc)
+            continue
+        tallies["read"].count(doc, doc)
+        after = through(doc, settings.stages, tallies)
         if isinstance(after, Document):
             kept.append(after)
     lines = [f"{json.dumps(row, ensure_ascii=False)}\n".encode()
@@ -730,6 +732,9 @@ class Engine(Protocol):
         """Read the inputs, and ``process`` their batches."""
 
 
+Start = Callable[[int | None], AbstractContextManager[Engine]]
+
+
 def watched(what: str, found: Iterable[T], total: int | None = None
             ) -> Iterator[T]:
     """The same things, with a progress bar on a terminal."""
@@ -775,9 +780,8 @@ def finish(work: Path, engine: Engine) -> Report:
 
 def run(inputs: Sequence[str | Path], out_dir: str | Path,
         stages: Mapping[str, Stage] = STAGES, workers: int | None = None,
-        resume: bool = True, *, engine: Callable[
-            [int | None], AbstractContextManager[Engine]] = local,
-        **options: Any) -> Report:
+        resume: bool = True, *, engine: Start = local, **options: Any
+        ) -> Report:
     """Files through all stages, into shards without copies.
 
     Args:
