@@ -11,21 +11,28 @@ of their own. Documents are Storyworld's, a part of them copied or edited by a s
 from __future__ import annotations
 
 import argparse
+import json
 import platform
+import random
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
+import psutil
 from rich.console import Console
 from rich.table import Table
 
 from scratchlm.corpus.storyworld import generate
+from scratchlm.corpus.web import crawl, write_warc
 from scratchlm.data import dedup
 
 console = Console(width=max(Console().width, 120))
@@ -193,10 +200,67 @@ def loading(runs: int) -> Iterator[Row]:
                           "shuffled windows as int64, the same ones on both sides; batches equal")
 
 
+# Memory of the pipeline
+
+def text_file(path: Path, n_bytes: int) -> None:
+    """Storyworld's words in shuffled order, so that no story comes twice, and some that do."""
+    rng = random.Random(0)
+    stories = [story.text.split(" ") for story in generate(1_000_000)]
+    size, last = 0, ""
+    with path.open("w", encoding="utf-8") as file:
+        while size < n_bytes:
+            words = rng.choice(stories)
+            rng.shuffle(words)
+            last = last if last and rng.random() < 0.1 else json.dumps({"text": " ".join(words)})
+            size += file.write(last + "\n")
+
+
+def page_file(path: Path, n_bytes: int) -> None:
+    write_warc(crawl(n_bytes), path)
+
+
+def peak_memory(path: Path, out: Path, workers: int) -> tuple[int, float]:
+    """The most that all processes of a run held at once, in bytes; the seconds it took."""
+    command = [sys.executable, "-m", "scratchlm.data", "run", str(path), "--out", str(out),
+               "--workers", str(workers)]
+    started = time.perf_counter()
+    process = psutil.Popen(command, stdout=subprocess.DEVNULL)
+    peak = 0
+    while process.poll() is None:
+        held = 0
+        for each in [process, *process.children(recursive=True)]:
+            with suppress(psutil.Error):
+                held += getattr(info := each.memory_full_info(), "pss", info.uss)
+        peak = max(peak, held)
+        time.sleep(0.1)
+    took = time.perf_counter() - started
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed")
+    return peak, took
+
+
+def memory(_: int) -> Iterator[Row]:
+    """Peak memory of all processes, on an input and on one that is ten times as long."""
+    for what, write, sizes in (("text", text_file, (30_000_000, 300_000_000)),
+                               ("pages", page_file, (4_000_000, 40_000_000))):
+        peaks = []
+        for n_bytes in sizes:
+            with tempfile.TemporaryDirectory() as folder:
+                name = "input.jsonl" if what == "text" else "input.warc.gz"
+                write(Path(folder) / name, n_bytes)
+                peak, took = peak_memory(Path(folder) / name, Path(folder) / "out", 2)
+            peaks.append(peak)
+            yield Row(f"pipeline, {n_bytes / 1e6:,.0f} MB of {what}", f"{peak / 1e6:,.0f} MB",
+                      remark=f"{took:,.0f} s, 2 workers")
+        yield Row(f"pipeline, ten times the {what}", f"{peaks[1] / peaks[0]:.2f} times the memory",
+                  wanted="flat: < 1.25")
+
+
 # One function a part: what it is called with is the number of counted pairs.
 PARTS: dict[str, Callable[[int], Iterator[Row]]] = {
     "dedup": duplicates,
     "loader": loading,
+    "memory": memory,
 }
 
 
