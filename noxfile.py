@@ -144,7 +144,7 @@ def prove(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Times, memory and safety beside the field's tools (`-- press`, `-- tokens`: one part)."""
     ready(session)
-    for part in session.posargs or ("press", "graders", "tokens"):
+    for part in session.posargs or ("press", "graders", "tokens", "attention"):
         session.run(str(BIN / "python"), f"bench/{part}.py", external=True)
 
 
