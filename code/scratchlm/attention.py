@@ -166,8 +166,8 @@ def attention_weights(q: Tensor, k: Tensor,
     if attn_mask is not None:
         _check_mask(attn_mask, scores.shape)
     if is_causal:
-        attn_mask = _with_causal(attn_mask, *scores.shape[-2:],
-                                 scores.device)
+        attn_mask = _with_causal(attn_mask, q.shape[-2], k.shape[-2],
+                                 q.device)
     return masked_softmax(scores, attn_mask)
 
 
@@ -315,7 +315,8 @@ def attention_backward(dO: Tensor, q: Tensor, k: Tensor, v: Tensor,
     dS = P * (dP - (dP * P).sum(dim=-1, keepdim=True)) * scale
     dK = dS.transpose(-2, -1) @ q
     if grouped:
-        dK, dV = (x.unflatten(-3, (k.shape[-3], -1)).sum(dim=-3)
+        groups = (*k.shape[:-2], -1)             # (..., H_kv, group)
+        dK, dV = (x.reshape(*groups, *x.shape[-2:]).sum(dim=-3)
                   for x in (dK, dV))
     return dS @ wide_k, dK, dV
 
@@ -330,7 +331,8 @@ def split_heads(x: Tensor, n_heads: int) -> Tensor:
     if n_heads < 1 or x.shape[-1] % n_heads:
         raise ValueError(f"d_model={x.shape[-1]} is not divisible by "
                          f"n_heads={n_heads}")
-    return x.unflatten(-1, (n_heads, -1)).transpose(-3, -2)
+    d_head = x.shape[-1] // n_heads
+    return x.reshape(*x.shape[:-1], n_heads, d_head).transpose(-3, -2)
 
 
 def merge_heads(x: Tensor) -> Tensor:
@@ -373,8 +375,9 @@ class MultiHeadAttention(nn.Module):
             raise ValueError(f"x has shape {tuple(x.shape)}: want (..., T, "
                              f"d_model={self.d_model})")
         n, kv = self.n_heads, self.n_kv_heads
-        q, k, v = split_heads(self.qkv(x), n + 2 * kv).split((n, kv, kv), -3)
-        return q, k, v
+        heads = split_heads(self.qkv(x), n + 2 * kv)
+        return (heads[..., :n, :, :], heads[..., n:n + kv, :, :],
+                heads[..., n + kv:, :, :])
 
     def forward(self, x: Tensor, attn_mask: Tensor | None = None,
                 is_causal: bool = False) -> Tensor:
@@ -508,12 +511,11 @@ def attention_maps(model: nn.Module, ids: Tensor) -> dict[str, Tensor]:
     """The weights of every attention layer while a model reads ids.
 
     Args:
-        model: with attention layers of this module in it; it is run in
-            evaluation mode and left as it was.
+        model: run in evaluation mode, and left as it was.
         ids: what the model takes.
 
     Returns:
-        By each layer's name in the model, (..., n_heads, T_q, T_k).
+        By each layer's name in it, (..., n_heads, T_q, T_k).
 
     Raises:
         ValueError: there is no such layer.
@@ -525,10 +527,9 @@ def attention_maps(model: nn.Module, ids: Tensor) -> dict[str, Tensor]:
             maps[name] = layer.weights(*args, **kwargs)
         return hook
 
-    kinds = (MultiHeadAttention, CrossAttention)
     hooks = [layer.register_forward_hook(watch(name), with_kwargs=True)
              for name, layer in model.named_modules()
-             if isinstance(layer, kinds)]
+             if isinstance(layer, MultiHeadAttention | CrossAttention)]
     if not hooks:
         raise ValueError(f"{type(model).__name__} has no attention layer")
     training = model.training
