@@ -153,3 +153,10 @@ def test_bad_sources() -> None:
         sample_mixture({"a": "xy"}, {"b": 1})
     with pytest.raises(ValueError, match="do not match"):
         sample_mixture({"a": "xy"}, {})
+
+
+def test_piles_of_one_size_are_shuffled_in_orders_of_their_own() -> None:
+    came: dict[str, list[int]] = {"a": [], "b": []}
+    for name, doc in islice(sample_mixture({"a": range(50), "b": range(50)}, seed=6), 400):
+        came[name].append(doc)
+    assert came["a"][:50] != came["b"][:50]
