@@ -526,7 +526,6 @@ def attention_maps(model: nn.Module, ids: Tensor) -> dict[str, Tensor]:
         def hook(layer: Any, args: Any, kwargs: Any, output: Any) -> None:
             maps[name] = layer.weights(*args, **kwargs)
         return hook
-
     hooks = [layer.register_forward_hook(watch(name), with_kwargs=True)
              for name, layer in model.named_modules()
              if isinstance(layer, MultiHeadAttention | CrossAttention)]
