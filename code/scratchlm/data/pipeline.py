@@ -626,9 +626,9 @@ def manifest(inputs: Sequence[Path], settings: Settings) -> dict[str, Any]:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         files.append([path.name, path.stat().st_size, digest])
-    package = Path(scratchlm.__path__[0])
+    package = Path(scratchlm.__path__[0]) / "data"
     code = [describe(path.read_bytes())
-            for path in sorted(package.rglob("*.py"))]
+            for path in sorted(package.glob("*.py"))]
     return {"inputs": files, "settings": describe(settings), "code": code,
             "versions": [sys.version, *map(version, LIBRARIES)]}
 
