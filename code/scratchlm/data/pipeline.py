@@ -598,7 +598,8 @@ def describe(thing: Any) -> Any:
     if isinstance(thing, (list, tuple)):
         return [describe(item) for item in thing]
     if isinstance(thing, (set, frozenset)):
-        return sorted((describe(item) for item in thing), key=json.dumps)
+        found = (describe(item) for item in thing)
+        return ["set", sorted(found, key=json.dumps)]
     if isinstance(thing, re.Pattern):
         return [thing.pattern, thing.flags]
     if isinstance(thing, partial):
