@@ -389,7 +389,7 @@ def local(workers: int | None = None) -> Iterator[Local]:
         ) from error
 
 
-# § ch-many-workers
+# § sec-many-copies
 class Parts:
     """The saved batches: documents on disk, numbered in their order."""
 
