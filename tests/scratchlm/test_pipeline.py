@@ -392,7 +392,8 @@ def test_gzip_that_ends_too_soon(tmp_path: Path, copied: list[str]) -> None:
         *docs, last = read_documents(path)
         assert last == "damaged"
         texts = [doc.text for doc in docs if isinstance(doc, Document)]
-        alike = len(os.path.commonprefix([texts, copied]))
+        alike = next((i for i, (a, b) in enumerate(zip(texts, copied, strict=False)) if a != b),
+                     len(texts))
         assert alike > len(copied) // 3
         if raw == whole[:half]:  # what is damaged inside may end in a line of rubbish
             assert alike == len(texts)
