@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from functools import reduce
+from collections.abc import Sequence
+from functools import partial, reduce
 from typing import Any
 
 import torch
@@ -522,21 +522,21 @@ def attention_maps(model: nn.Module, ids: Tensor) -> dict[str, Tensor]:
     """
     maps: dict[str, Tensor] = {}
 
-    def watch(name: str) -> Callable[..., None]:
-        def hook(layer: Any, args: Any, kwargs: Any, output: Any) -> None:
-            maps[name] = layer.weights(*args, **kwargs)
-        return hook
-    hooks = [layer.register_forward_hook(watch(name), with_kwargs=True)
+    def keep(name: str, layer: Any, args: Any, kw: Any, _: Any) -> None:
+        maps[name] = layer.weights(*args, **kw)
+    hooks = [layer.register_forward_hook(partial(keep, name),
+                                         with_kwargs=True)
              for name, layer in model.named_modules()
              if isinstance(layer, MultiHeadAttention | CrossAttention)]
     if not hooks:
         raise ValueError(f"{type(model).__name__} has no attention layer")
-    training = model.training
+    modes = [(module, module.training) for module in model.modules()]
     try:
         with torch.no_grad():
             model.eval()(ids)
     finally:
-        model.train(training)
+        for module, mode in modes:
+            module.training = mode
         for handle in hooks:
             handle.remove()
     return maps

@@ -579,6 +579,10 @@ def test_maps_are_the_weights_that_were_used() -> None:
         "own": (2, 4, 5, 5), "other": (2, 2, 5, 3)}
     assert model.training and not model.own._forward_hooks
     assert (maps["own"].triu(1) == 0).all()
+    model.other.eval()                      # frozen, while the rest trains
+    attention_maps(model, ids)
+    assert model.training and model.own.training
+    assert not model.other.training
     model.eval()
     x = model.embed(ids)
     _, _, v = model.own.project(x)
