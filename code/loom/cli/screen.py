@@ -154,12 +154,12 @@ def _shows_signs(target: IO[str]) -> bool:
 
 
 def to_ascii(text: str) -> str:
-    """The text with nothing outside ASCII: signs by their likes, letters without accents."""
+    """The text in ASCII: signs by their likes, letters without accents, the rest by number."""
     if text.isascii():
         return text
     text = unicodedata.normalize("NFKD", text.translate(PLAIN))
     text = "".join(c for c in text if not unicodedata.combining(c))
-    return text.encode("ascii", "replace").decode()
+    return text.encode("ascii", "backslashreplace").decode()
 
 
 class _Ascii:

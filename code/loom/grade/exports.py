@@ -226,10 +226,11 @@ def _answer(exercise: Exercise, begin: str, end: str, prompt: str = "") -> str:
         margin = line[:len(line) - len(line.lstrip())]
         if line.strip() == BEGIN:
             push = "" if margin or whole else "    "
-            lines += ["try:"] * bool(push) + [f"{margin or push}{begin}"]
+            lines += ["try:"] * bool(push)
+            lines += prompt.format(margin=margin or push).splitlines()
+            lines.append(f"{margin or push}{begin}")
         elif line.strip() == END:
             lines.append(f"{margin or push}{end}")
-            lines += prompt.format(margin=margin or push).splitlines()
             lines += ["except NotImplementedError:", "    pass"] if push else []
             push = ""
         else:

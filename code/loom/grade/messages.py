@@ -96,8 +96,8 @@ def _with(head: str, pairs: Sequence[tuple[str, Any]], longest: int) -> list[str
     one = f"{head} {'; '.join(said)}"
     if len(one) <= longest:
         return [plain(one)]
-    lines = [plain(head), *(plain(f"  {text}", WIDEST + 60) for text in said[:4])]
-    return lines + ([f"  and {len(pairs) - 4} more arguments"] if len(pairs) > 4 else [])
+    lines = [plain(head), *(plain(f"  {text}", WIDEST + 60) for text in said[:6])]
+    return lines + ([f"  and {len(pairs) - 6} more arguments"] if len(pairs) > 6 else [])
 
 
 def _purpose(drive: str) -> str:

@@ -142,6 +142,7 @@ class _Work:
         self.limits = limits
         self.display = display
         self.running: dict[str, Run] = {}
+        self.took = {name: plan.store.last_seconds(c) for name, c in plan.todo.items()}
 
     def do(self) -> None:
         """Run everything on the plan; end all processes whatever happens."""
@@ -168,7 +169,7 @@ class _Work:
         waiting = [c for name, c in self.plan.todo.items() if name not in self.running]
         needed = {name for c in waiting for name in self.plan.waits_for(c)}
         waiting.sort(key=lambda c: (c.alone, c.name not in needed,
-                                    -(self.plan.store.last_seconds(c) or 0.0)))
+                                    -(self.took[c.name] or 0.0)))
         for chapter in waiting:
             if self.plan.waits_for(chapter) or len(self.running) >= self.jobs:
                 continue
@@ -180,7 +181,7 @@ class _Work:
 
     def _start(self, chapter: Chapter) -> None:
         plan = self.plan
-        self.display.start(chapter, plan.store.last_seconds(chapter))
+        self.display.start(chapter, self.took[chapter.name])
         one = Run(plan.store, plan.snapshots, chapter, self.folder / str(chapter.position),
                   self.limits)
         self.running[chapter.name] = one
