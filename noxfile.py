@@ -142,9 +142,9 @@ def prove(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Times, memory and safety beside the field's tools (`-- press`, `-- tokens`: one part)."""
+    """Times, memory and safety beside the field's tools (`-- press`, `-- data`: one part)."""
     ready(session)
-    for part in session.posargs or ("press", "graders", "tokens", "attention"):
+    for part in session.posargs or ("press", "graders", "tokens", "data", "attention"):
         session.run(str(BIN / "python"), f"bench/{part}.py", external=True)
 
 

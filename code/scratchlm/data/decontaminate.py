@@ -1,4 +1,4 @@
-"""Duplicates (part two of chapter 5)."""
+"""Chapter 5: Data: collect, clean, deduplicate, pack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Batches (part three of chapter 5)."""
+"""Chapter 5: Data: collect, clean, deduplicate, pack."""
 
 from __future__ import annotations
 
