@@ -181,8 +181,10 @@ def loading(runs: int) -> Iterator[Row]:
                 for step in starts:
                     np.stack([tokens[i:i + T + 1] for i in step]).astype(np.int64)
 
+            kept = np.empty((B, T + 1), np.int64)
+
             def bare(starts: np.ndarray = starts, T: int = T,
-                     batch: np.ndarray = np.empty((B, T + 1), np.int64)) -> None:
+                     batch: np.ndarray = kept) -> None:
                 for step in starts:
                     for row, i in enumerate(step):
                         batch[row] = array[i:i + T + 1]
