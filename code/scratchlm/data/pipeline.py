@@ -138,7 +138,7 @@ def through(doc: Document, stages: Mapping[str, Stage],
     return doc
 
 
-LONGEST = 1 << 26  # bytes of a document; a longer one is never in memory
+LONGEST = 1 << 26  # bytes of a document; a longer line is not held
 
 
 def read_lines(path: Path, longest: int = LONGEST
