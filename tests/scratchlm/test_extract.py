@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import random
 import warnings
 from pathlib import Path
 
@@ -146,6 +147,9 @@ def test_labels_of_other_alphabets() -> None:
     assert decode(russian.encode("cp1251"), "text/html; charset=cp1251") == russian
     meta = f'<meta charset="shift_jis"><p>{japanese}</p>'
     assert decode(meta.encode("shift_jis"), "text/html") == meta
+    for name in ("utf-16", "UTF16", "utf-16le"):  # a tag in ASCII says so, and lies
+        page = f'<meta charset="{name}"><p>A kite.</p>'
+        assert decode((page + " " * (len(page) % 2)).encode(), "text/html").rstrip() == page
     header = decode(japanese.encode("iso2022_jp"), "text/html; charset=iso-2022-jp")
     assert header == japanese  # ASCII bytes: the label is all there is
 
@@ -246,6 +250,18 @@ def test_any_damage_is_survived(
     assert said or len(found) == len(BODIES)
 
 
+def test_an_accident_late_in_a_record_is_reported_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc.gz"
+    noise = random.Random(0).randbytes(100_000)  # of several blocks, compressed
+    starts = archive(path, [b"one", noise, b"three"])
+    raw = bytearray(path.read_bytes())
+    raw[starts[2] - 50 : starts[2] - 40] = bytes(10)
+    path.write_bytes(raw)
+    said: list[str] = []
+    assert [r.payload for r in iter_warc(path, report=said.append)] == [b"one", b"three"]
+    assert len(said) == 1 and said[0].startswith(f"record at byte {starts[1]:,}: ")
+
+
 def test_bytes_between_members_are_reported(tmp_path: Path) -> None:
     path = tmp_path / "a.warc.gz"
     starts = archive(path, BODIES)
@@ -254,6 +270,20 @@ def test_bytes_between_members_are_reported(tmp_path: Path) -> None:
     said: list[str] = []
     assert len(list(iter_warc(path, report=said.append))) == len(BODIES)
     assert "are no record: skipped" in said[0]
+
+
+@pytest.mark.parametrize("which", [0, 3, 5])
+def test_a_record_whose_magic_is_gone_is_reported(tmp_path: Path, which: int) -> None:
+    path = tmp_path / "a.warc.gz"
+    starts = archive(path, BODIES)
+    raw = bytearray(path.read_bytes())
+    raw[starts[which] + 2] = 0  # 1F 8B 08: the last of the three
+    path.write_bytes(raw)
+    said: list[str] = []
+    found = [r.payload for r in iter_warc(path, report=said.append)]
+    assert found == [body for i, body in enumerate(BODIES) if i != which]
+    end = [*starts, len(raw)][which + 1]
+    assert said == [f"bytes {starts[which]:,} to {end:,} are no record: skipped"]
 
 
 def test_a_payload_that_was_changed(tmp_path: Path) -> None:

@@ -111,14 +111,16 @@ def decode(payload: bytes, content_type: str = "") -> str:
 
     A byte order mark; UTF-8, if there are bytes beyond ASCII that prove
     it; the charset of the Content-Type header; of a meta tag in the first
-    1,024 bytes; windows-1252, with U+FFFD for what it lacks.
+    1,024 bytes (not UTF-16, or we could not read the tag); windows-1252,
+    with U+FFFD for what it lacks.
     """
     head = payload[:1024].decode("latin-1")
     labels = [_BOMS[bom] for bom in _BOMS if payload.startswith(bom)]
     if not payload.isascii():
         labels.append("utf-8")
-    for claim in (content_type, head):
-        labels += _CHARSET.findall(claim)[:1]
+    labels += _CHARSET.findall(content_type)[:1]
+    labels += [label for label in _CHARSET.findall(head)[:1]
+               if not re.match("utf.?16", label, re.IGNORECASE)]
     for label in labels:
         try:
             name = codecs.lookup(label).name
@@ -145,8 +147,14 @@ def _next_member(file: BinaryIO, start: int) -> int:
 
 def _members(file: BinaryIO, report: Report) -> Iterator[BinaryIO]:
     """Every gzip member that is whole, in memory, one at a time."""
-    start = _next_member(file, 0)
-    while start >= 0:
+    end, whole = 0, True
+    while True:
+        start = _next_member(file, end)
+        stop = start if start >= 0 else file.tell()
+        if whole and stop > end:
+            report(f"bytes {end:,} to {stop:,} are no record: skipped")
+        if start < 0:
+            return
         file.seek(start)
         inflate, parts = zlib.decompressobj(wbits=31), []
         try:
@@ -154,14 +162,11 @@ def _members(file: BinaryIO, report: Report) -> Iterator[BinaryIO]:
                 if not (block := file.read(1 << 14)):
                     raise zlib.error("the file ends inside it")
                 parts.append(inflate.decompress(block))
-            end = file.tell() - len(inflate.unused_data)
+            end, whole = file.tell() - len(inflate.unused_data), True
             yield io.BytesIO(b"".join(parts))
         except zlib.error as error:
-            end = start + 1
+            end, whole = start + 1, False  # to the next: one accident
             report(f"record at byte {start:,}: {error}")
-        start = _next_member(file, end)
-        if start > end and parts:
-            report(f"bytes {end:,} to {start:,} are no record: skipped")
 
 
 @dataclass(frozen=True)
