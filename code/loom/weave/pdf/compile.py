@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from loom.errors import LoomError, Place, Problem, fail
 from loom.weave.pdf import text
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)  # the same bytes whenever the book is built
+ROUNDS = 12  # of layouts at most, until figures have found their places
 STANDARD: Literal["ua-1"] = "ua-1"  # tagged and readable aloud, or it does not compile
 
 # The fonts that a kind of text is set in: the same lists as in book.typ.
@@ -134,8 +136,8 @@ def compile_book(main: Path, root: Path) -> bytes:
     """
     import typst
 
-    compiler = typst.Compiler(str(main), root=str(main.parent), font_paths=fonts())
     try:
+        compiler = _compiler(main, _places(main))
         pdf, warnings = compiler.compile_with_warnings(
             format="pdf", pdf_standards=[STANDARD], timestamp=int(DAY.timestamp()))
     except typst.TypstError as error:
@@ -145,6 +147,32 @@ def compile_book(main: Path, root: Path) -> bytes:
     if not isinstance(pdf, bytes):
         raise fail("Typst made no PDF", "this is a bug of loom", path=main)
     return pdf
+
+
+def _compiler(main: Path, places: Mapping[str, bool]) -> Any:
+    """A compiler that holds figures where they are spoken of, or not."""
+    import typst
+
+    return typst.Compiler(str(main), root=str(main.parent), font_paths=fonts(),
+                          sys_inputs={"places": json.dumps(places)})
+
+
+def _places(main: Path) -> dict[str, bool]:
+    """Which figures stand where they are spoken of; the others stand on top of the next page.
+
+    A figure moves what follows it, later figures included, so that choices
+    come to rest from a chapter's first figure to its last. One that never
+    does, because a page number on which it depends depends on it, goes to the
+    next page: text fills the gap.
+    """
+    places: dict[str, bool] = {}
+    for _ in range(ROUNDS):
+        before = places
+        said = json.loads(_compiler(main, places).query("<choice>", field="value"))
+        places = {one["figure"]: one["fits"] for one in said}
+        if places == before:
+            return places
+    return {figure: fits and before[figure] for figure, fits in places.items()}
 
 
 def _problem(error: Any, folder: Path, root: Path) -> Problem:

@@ -130,7 +130,10 @@ class Shown(Inline):
             more = f" {self.inner(legend).strip()}" if legend is not None else ""
             told = f"[{self.inner(caption).strip()}{more}]"
         number = self.caption_number(node, "figure") if caption is not None else "none"
-        where = "auto" if caption is not None and not inside(node, nodes.sidebar) else "none"
+        where = "none"
+        if caption is not None and not inside(node, nodes.sidebar):
+            self.figures += 1
+            where = text.string(f"{self.docname}/{self.figures}")
         self.block(node, f"#captioned(image, {number}, [{waiting}{body}], {told}, place: {where})")
         raise nodes.SkipNode
 

@@ -31,6 +31,7 @@ class Writer(SphinxTranslator):
         self.head: tuple[str, str | None] | None = None  # the line above a tangled cell
         self.level = 0
         self.note_count = 0
+        self.figures = 0  # that may stand on the next page
         self.in_note = False
         self.footnotes_seen: set[str] = set()
 
