@@ -159,11 +159,10 @@ def cooccurrence(ids: ArrayLike, vocab_size: int, window: int,
     size = vocab_size * vocab_size
     counts = np.zeros(size)
     for column in surroundings(row, window, boundary).T:
-        counts += np.bincount(row * vocab_size + column, minlength=size)
-    table = counts.reshape(vocab_size, vocab_size)
-    if boundary < vocab_size:
-        table[boundary], table[:, boundary] = 0, 0
-    return table
+        met = (row != boundary) & (column != boundary)
+        counts += np.bincount(row[met] * vocab_size + column[met],
+                              minlength=size)
+    return counts.reshape(vocab_size, vocab_size)
 
 
 def pmi(counts: ArrayLike, positive: bool = True) -> FloatArray:

@@ -155,6 +155,12 @@ def test_another_boundary() -> None:
     assert table[1, 2] == table[2, 3] == 1
 
 
+@pytest.mark.parametrize("boundary", [-1, 3, 9])
+def test_a_boundary_that_is_no_word(boundary: int) -> None:
+    counts = cooccurrence([1, 2, 2], 3, 1, boundary=boundary)
+    assert counts.tolist() == [[0, 0, 0], [0, 0, 1], [0, 1, 2]]
+
+
 def test_counts_refuse() -> None:
     with pytest.raises(ValueError, match="window=0"):
         surroundings([1, 0], 0)
