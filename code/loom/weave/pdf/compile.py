@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib.util import find_spec
@@ -12,11 +14,12 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from loom import files
 from loom.errors import LoomError, Place, Problem, fail
 from loom.weave.pdf import text
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)  # the same bytes whenever the book is built
-ROUNDS = 12  # of layouts at most, until figures have found their places
+RESTLESS = 4  # changes of a figure's place, after which it is told where to stand
 STANDARD: Literal["ua-1"] = "ua-1"  # tagged and readable aloud, or it does not compile
 
 # The fonts that a kind of text is set in: the same lists as in book.typ.
@@ -161,18 +164,29 @@ def _places(main: Path) -> dict[str, bool]:
     """Which figures stand where they are spoken of; the others stand on top of the next page.
 
     A figure moves what follows it, later figures included, so that choices
-    come to rest from a chapter's first figure to its last. One that never
-    does, because a page number on which it depends depends on it, goes to the
-    next page: text fills the gap.
+    come to rest from a chapter's first figure to its last: at once, if few
+    have changed since the book was last built. One that never does, because a
+    page number on which it depends depends on it, goes to the next page: text
+    fills the gap.
     """
+    kept = main.parent.with_suffix(".json")  # beside the folder, which is written anew
     places: dict[str, bool] = {}
-    for _ in range(ROUNDS):
-        before = places
+    restless: set[str] = set()
+    with suppress(OSError, ValueError, KeyError):
+        last = json.loads(kept.read_text(encoding="utf-8"))
+        places, restless = last["fits"], set(last["restless"])
+    changes: Counter[str] = Counter()
+    while True:
         said = json.loads(_compiler(main, places).query("<choice>", field="value"))
-        places = {one["figure"]: one["fits"] for one in said}
-        if places == before:
-            return places
-    return {figure: fits and before[figure] for figure, fits in places.items()}
+        fits = {one["figure"]: one["fits"] and one["figure"] not in restless for one in said}
+        moved = [figure for figure, fit in fits.items() if places.get(figure) != fit]
+        if not moved:
+            break
+        changes.update(moved)
+        restless |= {figure for figure in moved if changes[figure] == RESTLESS}
+        places = fits
+    files.write_all({kept: json.dumps({"fits": fits, "restless": sorted(restless)}, indent=1)})
+    return fits
 
 
 def _problem(error: Any, folder: Path, root: Path) -> Problem:
