@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import warnings
 from dataclasses import dataclass
+from functools import lru_cache
 
 WIDEST = 100  # columns of a line that is shown
 _REMEDIES = (
@@ -105,6 +106,7 @@ def same_program(one: str, other: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=256)  # a stub is compared with every answer
 def _bare(source: str) -> str:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -7,11 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from loom.book.chapter import read_chapter
+from loom.book.chapter import Chapter, read_chapter
 from loom.book.toc import Book
 from loom.errors import LoomError, Problem, fail
 from loom.exercise.model import Exercise
-from loom.exercise.source import all_exercises, exercises_of, read_exercises, source_path
+from loom.exercise.source import (
+    Reader,
+    all_exercises,
+    exercises_of,
+    find,
+    read_exercises,
+    source_path,
+)
 
 
 def choose_exercises(book: Book, wanted: Sequence[str]) -> tuple[Exercise, ...]:
@@ -32,8 +39,15 @@ def choose_exercises(book: Book, wanted: Sequence[str]) -> tuple[Exercise, ...]:
             raise fail("this book has no exercises", "give a file of your own: --exercises my.md")
         return found
     chosen: list[Exercise] = []
+    known: dict[Path, tuple[Exercise, ...]] = {}
+
+    def once(path: Path, chapter: Chapter) -> tuple[Exercise, ...]:
+        if path not in known:
+            known[path] = read_exercises(path, chapter)
+        return known[path]
+
     for text in wanted:
-        chosen += _meant(book, text)
+        chosen += _meant(book, text, once)
     first: dict[str, Exercise] = {}
     problems = []
     for exercise in chosen:
@@ -46,7 +60,7 @@ def choose_exercises(book: Book, wanted: Sequence[str]) -> tuple[Exercise, ...]:
     return tuple(first.values())
 
 
-def _meant(book: Book, text: str) -> tuple[Exercise, ...]:
+def _meant(book: Book, text: str, read: Reader) -> tuple[Exercise, ...]:
     path = Path(text)
     if path.suffix == ".md" and (path.is_file() or len(path.parts) > 1):
         if not path.is_file():
@@ -62,9 +76,7 @@ def _meant(book: Book, text: str) -> tuple[Exercise, ...]:
             if not source_path(book, chapter).is_file():
                 raise fail(f"chapter {text} has no exercises", "`loom list` shows what there is")
             return exercises_of(book)[chapter.name]
-    from loom.exercise.source import find
-
-    return (find(book, text),)
+    return (find(book, text, read),)
 
 
 def own_exercises(book: Book, path: Path) -> tuple[Exercise, ...]:

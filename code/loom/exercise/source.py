@@ -8,6 +8,7 @@ cells, which tags tell apart.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -24,6 +25,9 @@ __all__ = ["FOLDER", "Code", "Exercise", "Mutant", "all_exercises", "exercises_o
 
 FOLDER = "exercises"
 _NUMBER = re.compile(r"0*([0-9]{1,6})\.0*([0-9]{1,6})")
+
+
+Reader = Callable[[Path, Chapter], tuple["Exercise", ...]]
 
 
 def source_path(book: Book, chapter: Chapter) -> Path:
@@ -144,7 +148,7 @@ def all_exercises(book: Book) -> tuple[Exercise, ...]:
     return tuple(e for group in exercises_of(book).values() for e in group)
 
 
-def find(book: Book, text: str) -> Exercise:
+def find(book: Book, text: str, read: Reader = read_exercises) -> Exercise:
     """The exercise with that id, label or printed number.
 
     Only the files that may hold it are read: a mistake in another chapter's
@@ -153,6 +157,7 @@ def find(book: Book, text: str) -> Exercise:
     Args:
         book: the book.
         text: ``masked-softmax``, ``ex-masked-softmax`` or ``1.3``.
+        read: what reads a chapter's exercises.
 
     Raises:
         LoomError: there is none; the message names what is near. Or its
@@ -166,7 +171,7 @@ def find(book: Book, text: str) -> Exercise:
         if (number and chapter.number != int(number[1])) or not path.is_file():
             continue
         try:
-            group = read_exercises(path, chapter)
+            group = read(path, chapter)
         except LoomError as error:
             broken += error.problems
             continue

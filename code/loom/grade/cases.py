@@ -9,6 +9,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
@@ -109,6 +110,7 @@ def each(*calls: Any) -> Each:
     return Each(calls)
 
 
+@lru_cache(maxsize=64)  # many answers are asked the same
 def load_cases(exercise: Exercise) -> tuple[Case, ...]:
     """Run the cell of cases.
 

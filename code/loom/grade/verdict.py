@@ -46,7 +46,10 @@ class Verdict:
         return sum(outcome.points for outcome in self.outcomes)
 
     def as_json(self) -> dict[str, Any]:
-        """The verdict as data, the same for the same answer and seed."""
+        """The verdict as data, the same for the same answer and seed.
+
+        But for one line: which was running when an answer's time ended.
+        """
         return {
             "exercise": self.exercise, "seed": self.seed, "state": self.state,
             "earned": self.earned, "points": self.points, "problem": list(self.problem),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 
 MOST_PROCESSES = 32
 MOST_THREADS = 256
 MOST_DISK = 64 << 20
-PAGE = os.sysconf("SC_PAGESIZE")
+OWN = re.compile(rb"^(?:RssAnon|RssShmem):\s*(\d+) kB$", re.M)
 
 
 class Watch:
@@ -59,10 +60,8 @@ class Watch:
 
     def _own(self, process: int) -> int:
         """Bytes of memory that are not a file's, shared memory included."""
-        with suppress(OSError), open(f"/proc/{process}/status") as file:
-            parts = dict(line.split(":", 1) for line in file)
-            return sum(int(parts[name].split()[0]) << 10
-                       for name in ("RssAnon", "RssShmem") if name in parts)
+        with suppress(OSError), open(f"/proc/{process}/status", "rb") as file:
+            return sum(int(part) << 10 for part in OWN.findall(file.read()))
         if not self._direct:
             import psutil
 

@@ -122,7 +122,9 @@ class _Prover:
         self.findings = Findings(exercise.id)
         self.seed = 1_000  # fixed, so that a proof can be repeated
         self.known: Known = {}  # what the reference says, of every seed
-        self.cases = [case.name for case in load_cases(exercise)]
+        cases = load_cases(exercise)
+        self.cases = [case.name for case in cases]
+        self.timed = {case.name for case in cases if case.times is not None}
         self.alone: dict[str, str] = {}  # a case, and a wrong answer that only it catches
 
     def run(self) -> Findings:
@@ -248,9 +250,13 @@ class _Prover:
                            for case in idle])
 
     def _same(self) -> None:
-        answers = [self.exercise.solution, *(w.source for w in self.exercise.wrong[:2])]
-        problems = [f"seed {self.seed} gives two verdicts" for source in answers
-                    if _lasting(self._judge(source)) != _lasting(self._judge(source))]
+        answers = {"the solution": self.exercise.solution,
+                   **{f"`{w.name}`": w.source for w in self.exercise.wrong[:2]}}
+        problems = []
+        for name, source in answers.items():
+            once, again = (_lasting(self._judge(source), self.timed) for _ in range(2))
+            problems += [f"seed {self.seed} gives {name} two verdicts: {a} · {b}"
+                         for a, b in zip(_parts(once), _parts(again), strict=True) if a != b]
         self.findings.add(9, "same" if not problems else "differs", problems)
 
     def _stub(self) -> None:
@@ -271,11 +277,21 @@ def solution_lines_in(exercise: Exercise) -> list[str]:
     return [line for line in hidden if line in stub and len(line) > len("return x")]
 
 
-def _lasting(verdict: Verdict) -> dict[str, Any]:
-    """A verdict but for the lines at which the time of an answer ended."""
+def _lasting(verdict: Verdict, timed: set[str]) -> dict[str, Any]:
+    """A verdict but for what the clock words.
+
+    That is the line at which the time of an answer ended; and, of a case that
+    asks for speed, whether it is told as too slow or as stopped.
+    """
     return replace(verdict, outcomes=tuple(
-        replace(o, lines=tuple(line for line in o.lines if not line.endswith(RUNNING)))
+        replace(o, lines=() if o.case in timed else tuple(
+            line for line in o.lines if not line.endswith(RUNNING)))
         for o in verdict.outcomes)).as_json()
+
+
+def _parts(verdict: dict[str, Any]) -> list[Any]:
+    """What a verdict says of each case, and last all else."""
+    return [*verdict["cases"], {k: v for k, v in verdict.items() if k != "cases"}]
 
 
 def _story(verdict: Verdict) -> str:

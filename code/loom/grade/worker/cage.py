@@ -35,6 +35,7 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/
 WRITABLE, FOLDER = ("/tmp", "/dev/shm"), "/tmp/answer"
 DEVICES = ("null", "zero", "full", "random", "urandom")
 DISK, FILES = 64 << 20, 4096  # bytes and files an answer may write
+HUGE, MADV_COLLAPSE = 2 << 20, 25
 SLACK = 128  # MiB for messages on their way
 LINUX = sys.platform == "linux"
 _known = 1 << 30  # bytes
@@ -208,6 +209,18 @@ def less_memory(megabytes: int) -> Iterator[None]:
     finally:
         with suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_DATA, (soft, hard))
+
+
+def gather_pages() -> None:
+    """Put this process's memory on huge pages, where the system can: a fork copies far less."""
+    with suppress(OSError), open("/proc/self/maps") as file:
+        for line in file:
+            where, rights, _, _, inode, *_ = line.split()
+            start, end = (int(text, 16) for text in where.split("-"))
+            start, end = -(-start // HUGE) * HUGE, end // HUGE * HUGE
+            if rights == "rw-p" and inode == "0" and start < end:
+                _libc.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start),
+                              MADV_COLLAPSE)
 
 
 def note_data() -> None:

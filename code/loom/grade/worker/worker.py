@@ -60,6 +60,7 @@ def main() -> None:
     caged, lacks, setup["tasks"] = trial() if trial else (False, "", cage.tasks_of_user())
     gc.collect()
     gc.freeze()
+    cage.gather_pages()
     _say(control.fileno(), {"caged": caged, "lacks": lacks, "memory": _memory()})
     known: list[int] = []
     while True:
