@@ -204,5 +204,5 @@ class Server:
         random.seed(seed)
         sys.modules["numpy"].random.seed(seed % (1 << 32))
         if "torch" in sys.modules:
-            # The processor's only: `torch.manual_seed` asks for graphics cards, too, and takes long.
+            # The processor only: `torch.manual_seed` asks for graphics cards, too, and takes long.
             sys.modules["torch"].default_generator.manual_seed(seed)
