@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -19,6 +20,14 @@ from loom.errors import LoomError, Place, Problem, fail
 from loom.weave.pdf import text
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)  # the same bytes whenever the book is built
+SINGLE = "alone.typ"
+ALONE = """#import "book.typ": *
+#show: book.with("", "", datetime(year: 2026, month: 1, day: 1))
+#set page(numbering: "1")
+#counter(page).update(json(bytes(sys.inputs.starts)).at(sys.inputs.alone))
+#include sys.inputs.alone + ".typ"
+#context [#metadata(counter(page).get().first())<last-page>]
+"""
 RESTLESS = 4  # changes of a figure's place, after which it is told where to stand
 STANDARD: Literal["ua-1"] = "ua-1"  # tagged and readable aloud, or it does not compile
 
@@ -36,6 +45,7 @@ FONT_FOLDERS = {
 }
 _MARK = re.compile(r"^// @ (.+?):(\d+)$")
 _LABEL = re.compile(r'(#xref\(|#part\()("(?:[^"\\]|\\.)*")')
+_INCLUDED = re.compile(r'#include "(.+)\.typ"$')
 _CITED = re.compile(re.escape(text.CITED_BY) + r"(.*?)\*/")
 
 
@@ -140,8 +150,7 @@ def compile_book(main: Path, root: Path) -> bytes:
     import typst
 
     try:
-        compiler = _compiler(main, _places(main))
-        pdf, warnings = compiler.compile_with_warnings(
+        pdf, warnings = _settled(main).compile_with_warnings(
             format="pdf", pdf_standards=[STANDARD], timestamp=int(DAY.timestamp()))
     except typst.TypstError as error:
         raise LoomError(_problem(error, main.parent, root)) from None
@@ -152,41 +161,83 @@ def compile_book(main: Path, root: Path) -> bytes:
     return pdf
 
 
-def _compiler(main: Path, places: Mapping[str, bool]) -> Any:
-    """A compiler that holds figures where they are spoken of, or not."""
+def _compiler(main: Path, places: Mapping[str, bool], alone: str = "",
+              starts: Mapping[str, int] = MappingProxyType({})) -> Any:
+    """A compiler that holds figures where they are spoken of, or not; of one chapter alone.
+
+    Args:
+        main: the file that is compiled.
+        places: which figures stand where they are spoken of.
+        alone: the chapter.
+        starts: the page on which it begins, and those before it.
+    """
     import typst
 
-    return typst.Compiler(str(main), root=str(main.parent), font_paths=fonts(),
-                          sys_inputs={"places": json.dumps(places)})
+    return typst.Compiler(str(main), root=str(main.parent), font_paths=fonts(), sys_inputs={
+        "places": json.dumps(dict(places)), "alone": alone, "starts": json.dumps(dict(starts))})
 
 
-def _places(main: Path) -> dict[str, bool]:
-    """Which figures stand where they are spoken of; the others stand on top of the next page.
+def _settled(main: Path) -> Any:
+    """A compiler of the book with every figure in its place.
 
-    A figure moves what follows it, later figures included, so that choices
-    come to rest from a chapter's first figure to its last: at once, if few
-    have changed since the book was last built. One that never does, because a
-    page number on which it depends depends on it, goes to the next page: text
-    fills the gap.
+    A figure stands where it is spoken of or, where there is no room, on top
+    of the next page. It moves what follows it, later figures included, so that
+    choices come to rest from a chapter's first figure to its last. Chapters
+    begin on pages of their own: one with new figures is looked at alone, which
+    is quick. Then the whole is looked at: a figure that found no room after
+    all goes to the next page, and text fills the gap.
     """
     kept = main.parent.with_suffix(".json")  # beside the folder, which is written anew
-    places: dict[str, bool] = {}
-    restless: set[str] = set()
-    with suppress(OSError, ValueError, KeyError):
+    last: dict[str, Any] = {}
+    with suppress(OSError, ValueError):
         last = json.loads(kept.read_text(encoding="utf-8"))
-        places, restless = last["fits"], set(last["restless"])
-    changes: Counter[str] = Counter()
+    template = main.with_name("book.typ").read_text(encoding="utf-8")
+    files.write_all({main.with_name(SINGLE): ALONE})
+    alone: dict[str, Any] = {}
+    places: dict[str, bool] = {}
+    starts: dict[str, int] = {}
+    start = 1
+    for line in main.read_text(encoding="utf-8").splitlines():
+        start += line.startswith("#part(")
+        if not (included := _INCLUDED.match(line)):
+            continue
+        chapter, starts[included[1]] = included[1], start
+        source = (main.parent / f"{chapter}.typ").read_text(encoding="utf-8")
+        read = json.dumps([source, template, ALONE, starts])
+        digest = hashlib.sha256(read.encode()).hexdigest()
+        alone[chapter] = last[chapter] if last.get(chapter, {}).get("digest") == digest \
+            else {"digest": digest, **_alone(main.with_name(SINGLE), chapter, starts)}
+        places |= alone[chapter]["fits"]
+        start += alone[chapter]["pages"]
+    files.write_all({kept: json.dumps(alone, indent=1)})
     while True:
-        said = json.loads(_compiler(main, places).query("<choice>", field="value"))
-        fits = {one["figure"]: one["fits"] and one["figure"] not in restless for one in said}
+        compiler = _compiler(main, places)
+        full = {figure for figure, fit in _choices(compiler).items() if places[figure] and not fit}
+        if not full:
+            return compiler
+        places |= dict.fromkeys(full, False)
+
+
+def _alone(main: Path, chapter: str, starts: Mapping[str, int]) -> dict[str, Any]:
+    """Let a chapter's figures choose until none would move; its pages, too."""
+    changes: Counter[str] = Counter()
+    places: dict[str, bool] = {}
+    while True:
+        compiler = _compiler(main, places, chapter, starts)
+        fits = {figure: fit and changes[figure] < RESTLESS
+                for figure, fit in _choices(compiler).items()}
         moved = [figure for figure, fit in fits.items() if places.get(figure) != fit]
         if not moved:
-            break
+            pages = json.loads(compiler.query("<last-page>", field="value"))
+            return {"fits": fits, "pages": pages[0] - starts[chapter] + 1}
         changes.update(moved)
-        restless |= {figure for figure in moved if changes[figure] == RESTLESS}
         places = fits
-    files.write_all({kept: json.dumps({"fits": fits, "restless": sorted(restless)}, indent=1)})
-    return fits
+
+
+def _choices(compiler: Any) -> dict[str, bool]:
+    """By figure, whether there is room for it where it is spoken of."""
+    said = json.loads(compiler.query("<choice>", field="value"))
+    return {one["figure"]: one["fits"] for one in said}
 
 
 def _problem(error: Any, folder: Path, root: Path) -> Problem:
