@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -75,7 +75,12 @@ def test_every_link_inside_leads_somewhere(html: Path) -> None:
 
 
 def _has(file: Path, anchor: str) -> bool:
-    return not anchor or file.suffix != ".html" or soup(file).find(id=anchor) is not None
+    return not anchor or file.suffix != ".html" or anchor in _ids(file)
+
+
+@cache
+def _ids(file: Path) -> frozenset[str]:
+    return frozenset(attribute(tag, "id") for tag in soup(file).find_all(id=True))
 
 
 def test_every_file_that_a_page_loads_is_there(html: Path) -> None:
