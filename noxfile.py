@@ -121,8 +121,9 @@ def tests(session: nox.Session) -> None:
     loom(session, "test")  # on the package as of each chapter; below, on the whole of it
     report = BUILD / "tests.xml"
     report.unlink(missing_ok=True)
-    session.run(str(BIN / "python"), "-m", "pytest", f"--junitxml={report}", *session.posargs,
-                external=True, success_codes=range(256))
+    session.run(str(BIN / "python"), "-m", "pytest", "-n", "2", "--dist", "loadfile",
+                f"--junitxml={report}", *session.posargs, external=True,
+                success_codes=range(256))
     passed, failed, skipped = _counts(report)
     proof = subprocess.run([str(BIN / "loom"), "prove", "--skip", "7"], check=False)
     passed, failed = passed + (not proof.returncode), failed + bool(proof.returncode)
