@@ -250,6 +250,15 @@ def test_each_keywords_raises_and_mentions(check: Any) -> None:
     assert "no exception, expected ValueError" in text(none)
 
 
+def test_what_cannot_be_imported_has_a_remedy(check: Any) -> None:
+    cases = 'case("one", lambda r: [3], why="w")'
+    no_module = """raise ModuleNotFoundError("No module named 'scratchlm.later'")"""
+    for line, remedy in ((no_module, "do not see what this chapter adds"),
+                         ("import pandas_of_old", "use only Python's own modules")):
+        said = text(check(SCALE.replace("    if by", f"    {line}\n    if by"), SCALE, cases))
+        assert "ModuleNotFoundError" in said and said.count(remedy) == 1
+
+
 def test_a_predicate_decides_where_several_answers_are_right(check: Any) -> None:
     solution = "def root(n):\n    return n ** 0.5\n"
     cases = """

@@ -191,6 +191,8 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
     if "RecursionError" in kinds:
         return "it calls itself more than a thousand levels deep: is there a case in which it " \
                "stops, or is the input that deep?"
+    if "ImportError" in kinds and "scratchlm." in said:
+        return "answers do not see what this chapter adds to scratchlm: write what you need of it"
     if "ModuleNotFoundError" in kinds:
         return "use only Python's own modules, numpy, and what the exercise names"
     if "OSError" in kinds:
