@@ -153,7 +153,10 @@ def ended(reply: Reply, text: Text, file: str, seconds: float, megabytes: int,
     lines = [plain(what)]
     own = [line for name, line in reply.trace if name == file]
     if own:
-        lines.append(text.at(own[0], RUNNING if reply.ended == "time" else ""))
+        line = text.source.split("\n")[own[0] - 1:own[0]]
+        anew = "an import, done anew for each exercise that sees it, " \
+            if line and re.match(r"\s*(import|from)\s", line[0]) else ""
+        lines.append(text.at(own[0], anew + RUNNING if reply.ended == "time" else ""))
     if reply.ended in ("exit", "closed", "malformed"):
         lines.append("→ let the function return its value, and nothing else")
     return lines
