@@ -77,6 +77,13 @@ def test_cells_options_and_places(tmp_path: Path) -> None:
     assert (chapter.title, chapter.label, chapter.name) == ("One", "ch-one", "01-one")
 
 
+def test_a_formula_is_no_heading(tmp_path: Path) -> None:
+    text = "# One\n\n$$\na\n=\nb\n-\nc\n$$ (eq-a)\n\n## Two\n"
+    chapter = read_chapter(write(tmp_path, text))
+    assert [s.title for s in chapter.sections] == ["One", "Two"]
+    assert chapter.section_at(5).title == "One"
+
+
 def test_a_chapter_with_another_text(tmp_path: Path) -> None:
     chapter = read_chapter(write(tmp_path, CHAPTER), position=3, number=1, part="P")
     other = with_text(chapter, CHAPTER.replace("x = 1", "x = 5"))

@@ -130,6 +130,17 @@ def test_a_statement_as_comments() -> None:
 # The end."""
 
 
+def test_indented_code_keeps_its_lines() -> None:
+    text = "Two rows:\n\n    pad  pad  5\n      7    2  5\n\nwith a line\n    that hangs."
+    assert comments(text) == """\
+# Two rows:
+#
+#     pad  pad  5
+#       7    2  5
+#
+# with a line that hangs."""
+
+
 def test_a_statement_as_markdown() -> None:
     text = markdown(STATEMENT, TITLES)
     assert "see “Where it starts”.\n" in text

@@ -16,6 +16,8 @@ import pytest
 
 from loom.errors import LoomError, Problem
 from loom.exercise.answers import Answer
+from loom.grade import messages
+from loom.grade.hand import Reply
 from loom.grade.judge import Verdict, judge
 from loom.grade.warm import Warm
 from loom.grade.watch import below
@@ -248,6 +250,24 @@ def test_each_keywords_raises_and_mentions(check: Any) -> None:
     assert "does not mention 'by'" in text(silent)
     none = check("def scale(x, by=2, *, offset=0):\n    return x * by + offset\n", SCALE, cases)
     assert "no exception, expected ValueError" in text(none)
+
+
+def test_what_cannot_be_imported_has_a_remedy(check: Any) -> None:
+    cases = 'case("one", lambda r: [3], why="w")'
+    no_module = """raise ModuleNotFoundError("No module named 'scratchlm.later'")"""
+    for line, remedy in ((no_module, "do not see what this chapter adds"),
+                         ("import pandas_of_old", "use only Python's own modules")):
+        said = text(check(SCALE.replace("    if by", f"    {line}\n    if by"), SCALE, cases))
+        assert "ModuleNotFoundError" in said and said.count(remedy) == 1
+
+
+def test_an_import_that_takes_all_the_time_is_named() -> None:
+    words = messages.Text("import slow\nx = slow.f()\n", lambda line: f"a.py:{line}")
+    for line, note in ((1, "     an import, done anew for each exercise that sees it, was running"),
+                       (2, "     was running")):
+        reply = Reply(None, "time", trace=(("a.py", line),))
+        said = messages.ended(reply, words, "a.py", 5, 500, "")
+        assert said[-1].endswith(f"{words.source.splitlines()[line - 1]}{note}")
 
 
 def test_a_predicate_decides_where_several_answers_are_right(check: Any) -> None:

@@ -242,12 +242,14 @@ def _is_closed(lines: list[str], markup: str) -> bool:
 def _markdown() -> Any:
     from markdown_it import MarkdownIt
     from mdit_py_plugins.colon_fence import colon_fence_plugin
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
     from mdit_py_plugins.front_matter import front_matter_plugin
     from mdit_py_plugins.myst_blocks import myst_block_plugin
 
+    # without dollarmath a formula's line of `=` would make a heading of the lines above it
     return (MarkdownIt("commonmark", {"linkify": False}).disable("inline")
             .enable("table").use(front_matter_plugin).use(myst_block_plugin)
-            .use(colon_fence_plugin))
+            .use(colon_fence_plugin).use(dollarmath_plugin, allow_labels=True))
 
 
 def _header(path: Path, text: str, tokens: list[Any], problems: list[Problem]) -> dict[str, Any]:

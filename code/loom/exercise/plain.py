@@ -71,6 +71,10 @@ class _Flattener:
                 out += [margin + LABEL.sub("$$", line).rstrip() for line in rows[n:last]]
                 n = last
                 continue
+            if row.startswith("    ") and row.strip() and not paragraph:  # indented code
+                out.append(margin + row.rstrip())
+                n += 1
+                continue
             if not row.strip():
                 end()
                 if out and out[-1]:

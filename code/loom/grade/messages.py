@@ -153,7 +153,10 @@ def ended(reply: Reply, text: Text, file: str, seconds: float, megabytes: int,
     lines = [plain(what)]
     own = [line for name, line in reply.trace if name == file]
     if own:
-        lines.append(text.at(own[0], RUNNING if reply.ended == "time" else ""))
+        line = text.source.split("\n")[own[0] - 1:own[0]]
+        anew = "an import, done anew for each exercise that sees it, " \
+            if line and re.match(r"\s*(import|from)\s", line[0]) else ""
+        lines.append(text.at(own[0], anew + RUNNING if reply.ended == "time" else ""))
     if reply.ended in ("exit", "closed", "malformed"):
         lines.append("→ let the function return its value, and nothing else")
     return lines
@@ -191,6 +194,8 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
     if "RecursionError" in kinds:
         return "it calls itself more than a thousand levels deep: is there a case in which it " \
                "stops, or is the input that deep?"
+    if "ImportError" in kinds and "scratchlm." in said:
+        return "answers do not see what this chapter adds to scratchlm: write what you need of it"
     if "ModuleNotFoundError" in kinds:
         return "use only Python's own modules, numpy, and what the exercise names"
     if "OSError" in kinds:
