@@ -89,7 +89,6 @@ def sinusoidal(T: int, d_model: int, base: float = 10000.0) -> Tensor:
     return pairs.flatten(1).float()
 
 
-# § 06-vectors
 class SinusoidalPositions(nn.Module):
     """Adds fixed sinusoids; nothing in it is learned.
 
