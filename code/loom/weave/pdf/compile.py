@@ -150,7 +150,11 @@ def compile_book(main: Path, root: Path) -> bytes:
     import typst
 
     try:
-        pdf, warnings = _settled(main).compile_with_warnings(
+        try:
+            compiler = _settled(main)
+        except RuntimeError:  # a query says what is wrong, but not where
+            compiler = _compiler(main, {})
+        pdf, warnings = compiler.compile_with_warnings(
             format="pdf", pdf_standards=[STANDARD], timestamp=int(DAY.timestamp()))
     except typst.TypstError as error:
         raise LoomError(_problem(error, main.parent, root)) from None
