@@ -25,6 +25,11 @@ def without_roles(text: str, named: Named = unknown) -> str:
         named: the title of what a label stands for, None if nobody knows.
     """
     def said(match: re.Match[str]) -> str:
+        shown = words(match)
+        begins = re.search(r"(^|[.!?]|\n\n)\s*$", text[:match.start()])
+        return f"The {shown[4:]}" if begins and shown.startswith("the ") else shown
+
+    def words(match: re.Match[str]) -> str:
         role, content = match[1], match[2]
         explicit = re.fullmatch(r"(.*?)\s*<([^>]+)>", content)
         if explicit and explicit[1] and "%s" not in explicit[1]:
