@@ -28,6 +28,7 @@ from loom.exercise.model import Code, Exercise
 from loom.exercise.notebooks import solution_notebook, student_notebook
 from loom.exercise.plain import WIDTH, comments
 from loom.exercise.regions import take_apart
+from loom.exercise.roles import without_roles
 
 STATEMENT = """Some words with $a + b$ and `code that must not break`, see {numref}`sec-one`.
 They go on *here*, by {eq}`eq-one` of {cite}`shannon1948` and {ref}`the other <ex-two>`.[^1]
@@ -139,6 +140,13 @@ def test_indented_code_keeps_its_lines() -> None:
 #       7    2  5
 #
 # with a line that hangs."""
+
+
+def test_a_reference_that_begins_a_sentence_has_a_capital() -> None:
+    text = "{eq}`eq-a` holds. {numref}`fig-b` shows it, and\n{eq}`eq-a` again."
+    assert without_roles(text, lambda label: "Start") == (
+        "The formula of section “Start” holds. The figure in “Start” shows it, and\n"
+        "the formula of section “Start” again.")
 
 
 def test_a_statement_as_markdown() -> None:

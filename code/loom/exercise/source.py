@@ -25,9 +25,7 @@ __all__ = ["FOLDER", "Code", "Exercise", "Mutant", "all_exercises", "exercises_o
 
 FOLDER = "exercises"
 _NUMBER = re.compile(r"0*([0-9]{1,6})\.0*([0-9]{1,6})")
-
-
-Reader = Callable[[Path, Chapter], tuple["Exercise", ...]]
+Reader = Callable[[Path, Chapter], tuple[Exercise, ...]]
 
 
 def source_path(book: Book, chapter: Chapter) -> Path:

@@ -46,7 +46,7 @@ def judge(exercise: Exercise, answer: Answer | str, *, seed: int | None = None,
         warm: the process that gives workers; default: one for this call.
         sandbox: run the answer as somebody else's work, where ``warm`` is not given.
         known: what the reference made of earlier calls, which is used and added to: for
-            many answers to one exercise.
+            many answers to one exercise. What is timed is asked again all the same.
         only: names of the cases to run; default: all of them.
         patience: stop a call that takes so many times the reference's time, and more than
             a second, before the time of its case is up: for answers that are known to be wrong.
