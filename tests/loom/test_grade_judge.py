@@ -20,7 +20,6 @@ from loom.grade import messages
 from loom.grade.hand import Reply
 from loom.grade.judge import Verdict, judge
 from loom.grade.warm import Warm
-from loom.grade.watch import below
 
 
 def _beside(name: str) -> ModuleType:
@@ -405,7 +404,7 @@ def test_a_reference_that_died_meanwhile_is_started_again() -> None:
     with Warm() as warm:
         assert judge(exercise, "def f(x): return x", warm=warm).state == "passed"
         (hand,) = warm._kept.values()
-        os.kill(below(hand._watch.process)[-1], signal.SIGKILL)
+        os.kill(hand._watch.processes[-1], signal.SIGKILL)
         assert judge(exercise, "def f(x): return x", warm=warm).state == "passed"
 
 

@@ -20,6 +20,7 @@ import pytest
 from loom.grade.judge import Verdict, judge
 from loom.grade.sandbox import Sandbox, sandbox_available
 from loom.grade.warm import KEPT, Warm
+from loom.grade.watch import below
 from loom.grade.worker.filter import MACHINES, REFUSED, program
 
 
@@ -270,17 +271,43 @@ def test_reading_stops_at_its_end(warm: Warm) -> None:
 
 def test_it_ends_with_the_process_that_made_it(tmp_path: Path) -> None:
     program = "import os, time\nfrom loom.grade.warm import Warm\nw = Warm(); w.ready()\n" \
-        "h = w.worker()\nprint(w._process.pid, w._where, flush=True)\ntime.sleep(600)\n"
+        "h = w.worker()\nprint(w._where, w._process.pid, *h._watch.processes, flush=True)\n" \
+        "time.sleep(600)\n"
     child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert child.stdout is not None
-    process, where = child.stdout.readline().split()
+    where, *processes = child.stdout.readline().split()
     child.kill()
     child.wait()
     child.stdout.close()
     until = time.monotonic() + 10
-    while os.path.exists(f"/proc/{process}") and time.monotonic() < until:
+    left = [where, *(f"/proc/{process}" for process in processes)]
+    while any(map(os.path.exists, left)) and time.monotonic() < until:
         time.sleep(0.02)
-    assert not os.path.exists(f"/proc/{process}") and not os.path.exists(where)
+    assert not any(map(os.path.exists, left)) and len(processes) >= 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_nothing_outlives_a_warm_process_that_is_killed(warm: Warm) -> None:
+    with Warm(sandbox=warm.sandbox) as fresh:
+        hand = fresh.worker()
+        assert fresh._process is not None
+        found = below(fresh._process.pid)
+        assert set(hand._watch.processes) < set(found)
+        fresh._process.kill()
+        until = time.monotonic() + 10
+        while any(map(_lives, found)) and time.monotonic() < until:
+            time.sleep(0.02)
+        assert not any(map(_lives, found[1:]))
+        hand.close()
+
+
+def _lives(process: int) -> bool:
+    """Whether there is a process that has not ended."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return False
+    return text.rpartition(")")[2].split()[0] not in "ZX"
 
 
 def test_a_warm_process_that_died_is_started_again() -> None:
@@ -314,6 +341,24 @@ def test_descriptors_and_folders_are_given_back(warm: Warm) -> None:
         run(warm, "import os; os._exit(0)")
     after = len(os.listdir("/proc/self/fd")) if sys.platform == "linux" else 0
     assert after == before and len(os.listdir(warm._where)) <= KEPT  # the references' own
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
+def test_a_warm_process_does_not_grow(warm: Warm) -> None:
+    def taken() -> tuple[int, int]:
+        assert warm._process is not None
+        every = below(warm._process.pid)
+        return len(every), max(len(os.listdir(f"/proc/{one}/fd")) for one in every)
+
+    warm.worker().close()
+    time.sleep(0.5)
+    before = taken()
+    for _ in range(5):
+        warm.worker().close()
+    until = time.monotonic() + 10
+    while taken() > before and time.monotonic() < until:  # the next world may be on its way
+        time.sleep(0.02)
+    assert taken() <= before
 
 
 def test_what_is_protected_is_said_in_words() -> None:

@@ -151,7 +151,7 @@ def _summary(screen: Any, reports: Sequence[Report], points: float) -> None:
 def _closing(screen: Any, reports: Sequence[Report], seed: int, seconds: float,
              files: Sequence[Path]) -> None:
     fresh = [report for report in reports if report.fresh]
-    checks = sum(verdict["state"] != "not started"
+    checks = sum(any(case["state"] != "not run" for case in verdict["cases"])
                  for report in fresh for verdict in report.verdicts.values())
     kept = sum(bool(report.verdicts) and not report.fresh for report in reports)
     parts = [f"{len(fresh)} graded"]

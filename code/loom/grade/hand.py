@@ -8,7 +8,7 @@ import select
 import selectors
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -52,12 +52,13 @@ class Hand:
     """One worker, as the judge holds it. Whatever happens in it, ``ask`` returns in time."""
 
     def __init__(self, channel: socket.socket, out: int, err: int, trace: int, status: int, *,
-                 process: int, memory: int, folder: str, end: Callable[[], None]) -> None:
+                 processes: Sequence[int], memory: int, folder: str,
+                 end: Callable[[], None]) -> None:
         self.alive = True
         self.warm_process: object = None  # who forked it
         self._channel, self._fds = channel, (out, err, trace, status)
         self._out, self._err, self._trace, self._status = out, err, trace, status
-        self._watch = Watch(process, memory, folder)
+        self._watch = Watch(processes, memory, folder)
         self._end = end
         self._number = 0
         self._incoming = bytearray()
@@ -165,6 +166,7 @@ class Hand:
                 if not self._drain(fd):
                     break
         self._selector.close()
+        self._watch.close()
         self._channel.close()
         for fd in self._fds:
             os.close(fd)

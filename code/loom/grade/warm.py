@@ -185,13 +185,13 @@ class Warm:
                 theirs.close()
                 for _, write in pairs:
                     os.close(write)
-            process = int(reply["process"])
-            outer = process if self.sandbox is None or self._process is None \
-                else outside(process, self._process.pid)
-            owner = self._process
-        hand = Hand(ours, *(read for read, _ in pairs), process=outer, memory=self.memory,
+            owner, roots = self._process, [int(process) for process in reply["processes"]]
+            last = roots[-1] if roots else 0
+            if self.sandbox is not None and owner is not None:
+                roots = outside(roots, owner.pid, -2 if self.caged else -1)
+        hand = Hand(ours, *(read for read, _ in pairs), processes=roots, memory=self.memory,
                     folder="" if self.caged else folder,
-                    end=lambda: self._end(owner, process, folder))
+                    end=lambda: self._end(owner, last, folder))
         hand.warm_process = owner
         return hand
 

@@ -4,69 +4,90 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 
 MOST_PROCESSES = 32
 MOST_THREADS = 256
 MOST_DISK = 64 << 20
-OWN = re.compile(rb"^(?:RssAnon|RssShmem):\s*(\d+) kB$", re.M)
+TAKEN = re.compile(rb"^(?:RssAnon|RssShmem):\s*(\d+) kB$", re.M)
+THREADS = re.compile(rb"^Threads:\s*(\d+)$", re.M)
 
 
 class Watch:
-    """Looks at the tree of processes below one, and says when it is too much."""
+    """Looks at the trees of processes below some, and says when it is too much."""
 
-    def __init__(self, process: int, memory: int, folder: str) -> None:
-        self.process, self.memory, self.folder = process, memory, folder
+    def __init__(self, processes: Sequence[int], memory: int, folder: str) -> None:
+        self.processes, self.memory, self.folder = tuple(processes), memory, folder
         self.most = 0
         self._direct = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
+        self._files: dict[str, int] = {}  # of these processes, kept open: they are read often
 
     def begin(self, most: int) -> None:
-        """From now on the tree may take so many bytes more than the libraries do."""
+        """From now on they may take so many bytes more than the libraries do."""
         self.most = most
+
+    def close(self) -> None:
+        """Look no more."""
+        for file in self._files.values():
+            os.close(file)
+        self._files = {}
 
     def excess(self) -> str:
         """What there is too much of: ``memory``, ``processes``, ``disk``; or nothing."""
-        threads, memory = 0, 0
-        tree = self._tree()
-        if len(tree) > MOST_PROCESSES + 3:
-            return "processes"
-        for process in tree:
-            threads += self._threads(process)
-            memory += max(0, self._own(process) - self.memory)
-        if threads > MOST_THREADS:
-            return "processes"
+        count = threads = memory = 0
+        left = list(self.processes) if self._direct else self._asked()
+        while left:
+            process = left.pop()
+            tasks, own, children = self._look(process)
+            count, threads, memory = count + 1, threads + tasks, memory + max(0, own - self.memory)
+            left += children
+            if count > MOST_PROCESSES + len(self.processes) or threads > MOST_THREADS:
+                return "processes"
         if memory > self.most:
             return "memory"
         return "disk" if self.folder and self._written() > MOST_DISK else ""
 
-    def _tree(self) -> list[int]:
-        """The process and its descendants."""
+    def _look(self, process: int) -> tuple[int, int, list[int]]:
+        """A process's threads, its bytes of memory that are not a file's, and its children."""
         if not self._direct:
-            return self._asked()
-        return below(self.process)
+            return 1, self._resident(process), []
+        status = self._read(process, "status")
+        threads = sum(map(int, THREADS.findall(status)))
+        names = [process] if threads == 1 else []
+        if threads > 1:
+            with suppress(OSError):
+                names = [int(name) for name in os.listdir(f"/proc/{process}/task")]
+        children = [int(child) for name in names
+                    for child in self._read(process, f"task/{name}/children").split()]
+        return threads, sum(int(part) << 10 for part in TAKEN.findall(status)), children
+
+    def _read(self, process: int, name: str) -> bytes:
+        """What a file below ``/proc`` holds; nothing where the process is gone."""
+        path = f"/proc/{process}/{name}"
+        with suppress(OSError):
+            if process not in self.processes:
+                with open(path, "rb") as file:
+                    return file.read()
+            if path not in self._files:
+                self._files[path] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            return os.pread(self._files[path], 1 << 16, 0)
+        return b""
 
     def _asked(self) -> list[int]:
         import psutil  # type: ignore[import-untyped,unused-ignore]
 
-        with suppress(psutil.Error):
-            parent = psutil.Process(self.process)
-            return [self.process, *(child.pid for child in parent.children(recursive=True))]
-        return []
-
-    def _threads(self, process: int) -> int:
-        with suppress(OSError):
-            return os.stat(f"/proc/{process}/task").st_nlink - 2
-        return 1
-
-    def _own(self, process: int) -> int:
-        """Bytes of memory that are not a file's, shared memory included."""
-        with suppress(OSError), open(f"/proc/{process}/status", "rb") as file:
-            return sum(int(part) << 10 for part in OWN.findall(file.read()))
-        if not self._direct:
-            import psutil
-
+        found = list(self.processes)
+        for process in self.processes:
             with suppress(psutil.Error):
-                return int(psutil.Process(process).memory_info().rss)
+                found += [c.pid for c in psutil.Process(process).children(recursive=True)]
+        return found
+
+    def _resident(self, process: int) -> int:
+        import psutil
+
+        with suppress(psutil.Error):
+            return int(psutil.Process(process).memory_info().rss)
         return 0
 
     def _written(self) -> int:
@@ -91,11 +112,21 @@ def below(process: int) -> list[int]:
     return found
 
 
-def outside(process: int, top: int) -> int:
-    """The number out here of a process that a sandbox below ``top`` knows by another."""
+def outside(processes: Sequence[int], top: int, level: int) -> list[int]:
+    """The numbers out here of the innermost processes that a sandbox below ``top`` holds.
+
+    Args:
+        processes: their numbers in the sandbox.
+        level: where those stand among the numbers that each has: -1 if it has
+            none further in, -2 if it has one.
+    """
+    numbers: dict[int, list[int]] = {}
     for one in below(top):
         with suppress(OSError), open(f"/proc/{one}/status") as file:
             for line in file:
-                if line.startswith("NSpid:") and line.split()[-1] == str(process):
-                    return one
-    return top
+                if line.startswith("NSpid:"):
+                    numbers[one] = [int(part) for part in line.split()[1:]]
+    depth = max(map(len, numbers.values()), default=0)
+    found = {known[level]: one for one, known in numbers.items()
+             if len(known) == depth >= -level}
+    return [found.get(process, top) for process in processes]

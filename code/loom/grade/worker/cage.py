@@ -24,9 +24,10 @@ CLONE = {"mnt": 0x00020000, "uts": 0x04000000, "ipc": 0x08000000, "user": 0x1000
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
 MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
-PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
+CALLS = {"x86_64": {"clone": 56, "pivot_root": 155}, "aarch64": {"clone": 220, "pivot_root": 41}}
 MOUNT_SETATTR = 442  # the same number on every machine
 AT_RECURSIVE, AT_FDCWD = 0x8000, -100
+CAP_SYS_ADMIN = 21
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP = 1, 4, 24
 PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store",
@@ -63,20 +64,64 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str = ""
                          ctypes.c_ulong(flags), data.encode()), f"mount {target}")
 
 
-def leave_world() -> None:
-    """Enter new user, mount, network, IPC and host-name namespaces; children a new PID one.
+def fork_away() -> int:
+    """Fork a process that is the first in new namespaces of each kind: 0 there, its number here.
+
+    For a process with one thread that leaves forking to this: what the C
+    library does around a fork is left out.
 
     Raises:
         Missing: the system refuses.
     """
-    if not LINUX or os.uname().machine not in PIVOT_ROOT:
+    if not LINUX or os.uname().machine not in CALLS:
         raise Missing(0, "no namespaces on this system")
     user, group = os.getuid(), os.getgid()
-    _checked(_libc.unshare(ctypes.c_int(sum(CLONE.values()))), "unshare")
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{user or 1000} {user} 1"),
-                       ("gid_map", f"{group or 1000} {group} 1")):
+    python = ctypes.pythonapi
+    python.PyOS_BeforeFork()
+    child = int(ctypes.PyDLL(None, use_errno=True).syscall(
+        CALLS[os.uname().machine]["clone"], ctypes.c_ulong(sum(CLONE.values()) | signal.SIGCHLD),
+        None, None, None, None))
+    if child == 0:
+        python.PyOS_AfterFork_Child()
+        _be_known(user, user or 1000, group, group or 1000)
+    else:
+        python.PyOS_AfterFork_Parent()
+        _checked(min(child, 0), "clone")
+    return child
+
+
+def gain_rights() -> None:
+    """Have the right to enter namespaces that children make: in a user namespace, if need be.
+
+    Raises:
+        Missing: the system refuses.
+    """
+    with suppress(OSError), open("/proc/self/status") as file:
+        if any(line.startswith("CapEff:") and int(line.split()[1], 16) >> CAP_SYS_ADMIN & 1
+               for line in file):
+            return
+    if not LINUX:
+        raise Missing(0, "no namespaces on this system")
+    user, group = os.getuid(), os.getgid()
+    _checked(_libc.unshare(ctypes.c_int(CLONE["user"])), "unshare")
+    _be_known(user, user, group, group)
+
+
+def _be_known(user: int, as_user: int, group: int, as_group: int) -> None:
+    """Say what this process's user and group are called in its new namespace."""
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{as_user} {user} 1"),
+                       ("gid_map", f"{as_group} {group} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
+
+
+def enter(namespace: int) -> None:
+    """Enter a namespace that is open as this file; children do, if it is one of processes.
+
+    Raises:
+        Missing: the system refuses.
+    """
+    _checked(_libc.setns(ctypes.c_int(namespace), ctypes.c_int(0)), "setns")
 
 
 def build_root(where: str, seen: Sequence[str]) -> str:
@@ -124,7 +169,7 @@ def build_root(where: str, seen: Sequence[str]) -> str:
     except Missing:
         lacks.append("it has no /proc")
     os.chdir(where)
-    _checked(_libc.syscall(PIVOT_ROOT[os.uname().machine], b".", b"."), "pivot_root")
+    _checked(_libc.syscall(CALLS[os.uname().machine]["pivot_root"], b".", b"."), "pivot_root")
     _checked(_libc.umount2(b".", MNT_DETACH), "umount of the old root")
     os.chdir(FOLDER)
     return "; ".join(lacks)

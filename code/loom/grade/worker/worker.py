@@ -1,11 +1,10 @@
 """The process that runs answers: run by its path, with ``python -P -s -S -B``.
 
 Started by the judge, it imports numpy (and torch) and computes nothing. For
-each request it forks a worker, which moves into namespaces of its own
-(``cage``), loads one answer and answers calls over ``wire``. Nothing here
-gives a verdict: what a worker sends is data for the judge to look at. Imports
-``wire``, ``cage``, ``filter`` and ``serve``, which stand beside it, and
-nothing else of ours.
+each request it forks a worker, which enters a world of its own (``world``),
+loads one answer and answers calls over ``wire``. Nothing here gives a verdict:
+what a worker sends is data for the judge to look at. Imports the files that
+stand beside it, and nothing else of ours.
 """
 
 from __future__ import annotations
@@ -16,13 +15,14 @@ import importlib
 import importlib.util
 import json
 import os
+import select
 import signal
 import socket
 import sys
 import tempfile
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 READY = ("ast", "dataclasses", "inspect", "linecache", "numpy.random", "numpy.linalg", "typing")
 
@@ -47,7 +47,7 @@ def main() -> None:
     sys.path += setup["sites"]
     cage = _beside("cage")
     cage.prctl(cage.PR_SET_CHILD_SUBREAPER, 1)
-    trial = _try(cage, setup) if setup["cage"] else None
+    builder, trial = _builder(cage, setup)
     tools = SimpleNamespace(
         cage=cage, **{name: _beside(name) for name in ("wire", "filter", "serve")})
     for name in READY:
@@ -57,31 +57,37 @@ def main() -> None:
 
         torch.set_num_threads(1)
         tools.wire.use_torch(torch)
-    caged, lacks, setup["tasks"] = trial() if trial else (False, "", cage.tasks_of_user())
+    caged, lacks, setup["tasks"] = trial()
+    if builder is not None and not caged:
+        builder.close()
+        builder = None
+    cage.note_data()
     gc.collect()
     gc.freeze()
     cage.gather_pages()
     _say(control.fileno(), {"caged": caged, "lacks": lacks, "memory": _memory()})
-    known: list[int] = []
+    crew = Crew(tools, setup, builder)
+    bell, ring = socket.socketpair()
+    ring.setblocking(False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(ring.fileno(), warn_on_full_buffer=False)
     while True:
+        heard, _, _ = select.select([control, bell], [], [])
+        if bell in heard:
+            bell.recv(1 << 12)
+            crew.tell()
+        if control not in heard:
+            continue
         text, fds, _, _ = socket.recv_fds(control, 1 << 16, 8)
         if not text:
             break
         request = json.loads(text)
         if request["op"] == "fork":
-            parent, child = os.getpid(), os.fork()
-            if child == 0:
-                control.close()
-                _supervise(tools, {**setup, **request, "caged": caged}, fds, parent)
-            known.append(child)
-            for fd in fds:
-                os.close(fd)
-            _say(control.fileno(), {"process": child})
+            _say(control.fileno(), {"processes": crew.add(request, fds)})
         else:
-            _end(cage, known, request["process"], request["folder"])
+            crew.end(request["process"], request["folder"])
             _say(control.fileno(), {"ended": True})
-    for process in list(known):
-        _end(cage, known, process, "")
+    crew.close()
     cage.remove(setup["where"])
     os._exit(0)
 
@@ -98,23 +104,34 @@ def _memory() -> int:
     return 0
 
 
-def _try(cage: Any, setup: dict[str, Any]) -> Any:
-    """Try the namespaces in a child, while the libraries load; the result when called."""
+def _builder(cage: Any, setup: dict[str, Any]) -> tuple[Any, Any]:
+    """What builds worlds, if it can be had, and a function for how a trial of it ended.
+
+    The trial runs in a child, while the libraries load. It says whether there
+    are worlds, what they lack, and how many tasks this user has.
+    """
+    builder, problem = None, ""
+    if setup["cage"]:
+        world = _beside("world")
+        try:
+            cage.gain_rights()
+            builder = world.Builder(cage, setup["where"], setup["seen"])
+        except OSError as error:
+            problem = str(error)
     ear, mouth = os.pipe()
     child = os.fork()
     if child == 0:
-        tasks = setup["tasks"] or cage.tasks_of_user()
+        told = [False, problem]
         try:
-            cage.leave_world()
-            first = os.fork()
-            if first == 0:
-                lacks = cage.build_root(setup["where"], setup["seen"])
-                cage.drop_rights()
-                os.write(mouth, json.dumps([True, lacks, tasks]).encode())
-                os._exit(0)
-            os.waitpid(first, 0)
+            if builder is not None:
+                trial = builder.take()
+                inside = trial.fork(lambda: None)
+                trial.end(lambda: os.waitpid(inside, 0))
+                told = [True, trial.lacks]
         except BaseException as error:
-            os.write(mouth, json.dumps([False, str(error), tasks]).encode())
+            told = [False, str(error)]
+        tasks = setup["tasks"] or cage.tasks_of_user()
+        os.write(mouth, json.dumps([*told, tasks]).encode())
         os._exit(0)
     os.close(mouth)
 
@@ -124,52 +141,110 @@ def _try(cage: Any, setup: dict[str, Any]) -> Any:
         os.waitpid(child, 0)
         return json.loads(text) if text else (False, "namespaces fail", 0)
 
-    return result
+    return builder, result
 
 
-def _end(cage: Any, known: list[int], process: int, folder: str) -> None:
-    """Kill a supervisor and all that its worker started; empty its folder."""
-    if process in known:
-        known.remove(process)
-        for end in (os.killpg, os.kill):
-            with suppress(OSError):
-                end(process, signal.SIGKILL)
-        with suppress(OSError):
-            os.waitpid(process, 0)
-    cage.end_strays(known)
-    if folder:
-        cage.remove(folder)
+class Crew:
+    """The workers, and what else there is for each."""
+
+    def __init__(self, tools: Any, setup: dict[str, Any], builder: Any) -> None:
+        self.tools, self.setup, self.builder = tools, setup, builder
+        self.worlds: dict[int, Any] = {}
+        self.status: dict[int, int] = {}  # where to tell how a worker ended
+        self.known: list[int] = [builder.process] if builder else []
+
+    def add(self, request: dict[str, Any], fds: list[int]) -> list[int]:
+        """Fork a worker; the processes at whose roots all of its own stand, it the last."""
+        parent = os.getpid()
+        if self.builder is None:
+            worker = os.fork()
+            if worker == 0:
+                _supervise(self.tools, {**self.setup, **request}, fds, parent)
+            for fd in fds:
+                os.close(fd)
+            self.known.append(worker)
+            return [worker]
+        status = fds.pop()
+        try:
+            world = self.builder.take(request["packages"])
+            worker = world.fork(lambda: _become(
+                self.tools, {**self.setup, **request, "caged": True}, *fds))
+            _say(status, {"ready": True})
+        except OSError as error:
+            _say(status, {"failed": str(error)})
+            os.close(status)
+            return []
+        finally:
+            for fd in fds:
+                os.close(fd)
+        self.known.append(worker)
+        self.worlds[worker], self.status[worker] = world, status
+        return [world.first, worker]
+
+    def tell(self) -> None:
+        """Tell of workers that have ended how they did."""
+        for worker in list(self.status):
+            ended, code = os.waitpid(worker, os.WNOHANG)
+            if ended:
+                status = self.status.pop(worker)
+                with suppress(OSError):
+                    _say(status, _how(code))
+                os.close(status)
+
+    def end(self, worker: int, folder: str) -> None:
+        """End a worker and all that it started; empty its folder."""
+        if worker in self.known:
+            self.known.remove(worker)
+            world = self.worlds.pop(worker, None)
+            if world is not None:
+                world.end(lambda: self._reap(worker))
+            else:
+                for end in (os.killpg, os.kill):
+                    with suppress(OSError):
+                        end(worker, signal.SIGKILL)
+                with suppress(OSError):
+                    os.waitpid(worker, 0)
+        self.tools.cage.end_strays(self.known)
+        if folder:
+            self.tools.cage.remove(folder)
+
+    def _reap(self, worker: int) -> None:
+        if worker in self.status:
+            os.waitpid(worker, 0)
+            os.close(self.status.pop(worker))
+
+    def close(self) -> None:
+        """End everybody."""
+        if self.builder is not None:
+            self.known.remove(self.builder.process)
+            self.builder.close()
+        for worker in list(self.known):
+            self.end(worker, "")
+
+
+def _how(code: int) -> dict[str, int]:
+    """How a process ended, in words of ours."""
+    number = os.waitstatus_to_exitcode(code)
+    return {"signal": -number} if number < 0 else {"exit": number}
 
 
 def _supervise(tools: Any, request: dict[str, Any], fds: list[int],
-               parent: int) -> None:
-    """Be the first process of a worker's world; tell how the worker ended."""
+               parent: int) -> NoReturn:
+    """Be the parent of a worker that has no world of its own; tell how it ended."""
     cage = tools.cage
     try:
         channel, out, err, trace, status = fds
         cage.prctl(cage.PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(0)
-        if request["caged"]:
-            cage.leave_world()
-            first = os.fork()
-            if first:
-                for fd in fds:
-                    os.close(fd)
-                os.waitpid(first, 0)
-                os._exit(0)
-            cage.prctl(cage.PR_SET_PDEATHSIG, signal.SIGKILL)
-            cage.note_data()
-            cage.build_root(request["where"], [*request["seen"], *request["packages"]])
-        else:
-            os.setsid()  # one group, which is ended as one where there is nothing better
-            cage.prctl(cage.PR_SET_CHILD_SUBREAPER, 1)
-            os.makedirs(request["folder"])
-            os.chdir(request["folder"])
+        os.setsid()  # one group, which is ended as one where there is nothing better
+        cage.prctl(cage.PR_SET_CHILD_SUBREAPER, 1)
+        os.makedirs(request["folder"])
+        os.chdir(request["folder"])
         worker = os.fork()
         if worker == 0:
             os.close(status)
-            _become(tools, request, channel, out, err, trace)
+            _become(tools, {**request, "caged": False}, channel, out, err, trace)
         for fd in (channel, out, err, trace):
             os.close(fd)
         cage.prctl(cage.PR_SET_DUMPABLE, 0)
@@ -177,10 +252,8 @@ def _supervise(tools: Any, request: dict[str, Any], fds: list[int],
         ended, code = os.wait()
         while ended != worker:
             ended, code = os.wait()
-        number = os.waitstatus_to_exitcode(code)
-        _say(status, {"signal": -number} if number < 0 else {"exit": number})
-        if not request["caged"]:
-            cage.end_strays()
+        _say(status, _how(code))
+        cage.end_strays()
     except BaseException as error:
         with suppress(OSError):
             _say(status, {"failed": f"{type(error).__name__}: {error}"})
@@ -188,7 +261,7 @@ def _supervise(tools: Any, request: dict[str, Any], fds: list[int],
 
 
 def _become(tools: Any, request: dict[str, Any], channel: int, out: int,
-            err: int, trace: int) -> None:
+            err: int, trace: int) -> NoReturn:
     """Turn a fresh fork into a worker, and serve."""
     cage = tools.cage
     try:
@@ -206,7 +279,8 @@ def _become(tools: Any, request: dict[str, Any], channel: int, out: int,
         here = os.getcwd()
         os.environ.update(HOME=here, TMPDIR=here, PWD=here)
         tempfile.tempdir = here
-        for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM):
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD):
             signal.signal(number, signal.SIG_DFL)
         sys.path[:0] = request["packages"]
         sys.argv[:] = ["answer"]
