@@ -149,6 +149,8 @@ def _arrays(got: Any, expected: Any, rtol: float | None, atol: float | None, dty
     if not isinstance(got, np.ndarray) or not isinstance(expected, np.ndarray) \
             or _torch(got) != _torch(expected):
         return [f"{at}got {said(got)}, expected {said(expected)}{_hint(got, expected)}"]
+    if identical(got, expected) and (not _torch(got) or got.torch_dtype == expected.torch_dtype):
+        return []
     if got.shape != expected.shape:
         why = ": transposed?" if got.shape == expected.shape[::-1] and got.ndim > 1 else ""
         return [f"{at}shape {shape(got)}, expected {shape(expected)}{why}"]
