@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -149,7 +150,7 @@ def _arrays(got: Any, expected: Any, rtol: float | None, atol: float | None, dty
     if not isinstance(got, np.ndarray) or not isinstance(expected, np.ndarray) \
             or _torch(got) != _torch(expected):
         return [f"{at}got {said(got)}, expected {said(expected)}{_hint(got, expected)}"]
-    if identical(got, expected) and (not _torch(got) or got.torch_dtype == expected.torch_dtype):
+    if identical(got, expected) and _dtype(got) == _dtype(expected):
         return []
     if got.shape != expected.shape:
         why = ": transposed?" if got.shape == expected.shape[::-1] and got.ndim > 1 else ""
@@ -176,7 +177,10 @@ def _arrays(got: Any, expected: Any, rtol: float | None, atol: float | None, dty
 
 
 def _dtype(value: Any) -> str:
-    return value.torch_dtype if isinstance(value, Tensor) else str(value.dtype)
+    return value.torch_dtype if isinstance(value, Tensor) else _name(value.dtype)
+
+
+_name = lru_cache(str)  # numpy puts it together each time
 
 
 def _hint(got: Any, expected: Any) -> str:
