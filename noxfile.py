@@ -145,7 +145,7 @@ def prove(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Times, memory and safety beside the field's tools (`-- press`, `-- data`: one part)."""
     ready(session)
-    for part in session.posargs or ("press", "graders", "tokens", "data", "attention"):
+    for part in session.posargs or ("press", "graders", "grading", "tokens", "data", "attention"):
         session.run(str(BIN / "python"), f"bench/{part}.py", external=True)
 
 

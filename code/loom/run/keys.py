@@ -50,7 +50,7 @@ class Keys:
             parts = {
                 "machine": self._machine,
                 "cells": [_cell(cell) for cell in chapter.cells],
-                "modules": {str(path): _digest(_meaning(text))
+                "modules": {str(path): _digest(meaning(text))
                             for path, text in self.modules(chapter).items()},
                 "data": _data(self.book, chapter),
                 "makes": sorted(chapter.makes),
@@ -157,7 +157,7 @@ def _machine(root: Path) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _meaning(source: str) -> str:
+def meaning(source: str) -> str:
     """A module without its comments and layout, which no output depends on."""
     try:
         return ast.dump(ast.parse(source))
