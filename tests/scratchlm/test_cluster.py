@@ -54,7 +54,7 @@ def ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     if address is not None:
         os.environ["RAY_ADDRESS"] = address
     assert not ray.is_initialized()
-    until = time.monotonic() + 30
+    until = time.monotonic() + 180  # its agents look for their parent now and then
     while (left := of_ray() - before) and time.monotonic() < until:
         time.sleep(0.2)
     assert not left

@@ -53,20 +53,23 @@ class Watch:
         if not self._direct:
             return 1, self._resident(process), []
         status = self._read(process, "status")
-        threads = sum(map(int, THREADS.findall(status)))
+        threads, taken = sum(map(int, THREADS.findall(status))), TAKEN.findall(status)
         names = [process] if threads == 1 else []
         if threads > 1:
             with suppress(OSError):
                 names = [int(name) for name in os.listdir(f"/proc/{process}/task")]
+        for name in names:
+            if not taken:  # its first thread has ended, and tells nothing any more
+                taken = TAKEN.findall(self._read(process, f"task/{name}/status"))
         children = [int(child) for name in names
                     for child in self._read(process, f"task/{name}/children").split()]
-        return threads, sum(int(part) << 10 for part in TAKEN.findall(status)), children
+        return threads, sum(int(part) << 10 for part in taken), children
 
     def _read(self, process: int, name: str) -> bytes:
         """What a file below ``/proc`` holds; nothing where the process is gone."""
         path = f"/proc/{process}/{name}"
-        with suppress(OSError):
-            if process not in self.processes:
+        with suppress(FileNotFoundError, ProcessLookupError, PermissionError):
+            if process not in self.processes or name not in ("status", f"task/{process}/children"):
                 with open(path, "rb") as file:
                     return file.read()
             if path not in self._files:

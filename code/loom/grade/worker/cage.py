@@ -75,7 +75,6 @@ def fork_away() -> int:
     """
     if not LINUX or os.uname().machine not in CALLS:
         raise Missing(0, "no namespaces on this system")
-    user, group = os.getuid(), os.getgid()
     python = ctypes.pythonapi
     python.PyOS_BeforeFork()
     child = int(ctypes.PyDLL(None, use_errno=True).syscall(
@@ -83,18 +82,25 @@ def fork_away() -> int:
         None, None, None, None))
     if child == 0:
         python.PyOS_AfterFork_Child()
-        _be_known(user, user or 1000, group, group or 1000)
     else:
         python.PyOS_AfterFork_Parent()
         _checked(min(child, 0), "clone")
     return child
 
 
+def be_known(user: int, group: int, as_user: int, as_group: int) -> None:
+    """Say what this process's user and group are called in its new user namespace."""
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{as_user} {user} 1"),
+                       ("gid_map", f"{as_group} {group} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+
+
 def gain_rights() -> None:
     """Have the right to enter namespaces that children make: in a user namespace, if need be.
 
     Raises:
-        Missing: the system refuses.
+        Missing: the system refuses. This process is then what it was.
     """
     with suppress(OSError), open("/proc/self/status") as file:
         if any(line.startswith("CapEff:") and int(line.split()[1], 16) >> CAP_SYS_ADMIN & 1
@@ -102,17 +108,21 @@ def gain_rights() -> None:
             return
     if not LINUX:
         raise Missing(0, "no namespaces on this system")
+    child = os.fork()  # some systems grant the namespace, and then no name in it
+    if child == 0:
+        with suppress(OSError):
+            _be_privileged()
+            os._exit(0)
+        os._exit(1)
+    if os.waitpid(child, 0)[1]:
+        raise Missing(0, "no user namespaces")
+    _be_privileged()
+
+
+def _be_privileged() -> None:
     user, group = os.getuid(), os.getgid()
     _checked(_libc.unshare(ctypes.c_int(CLONE["user"])), "unshare")
-    _be_known(user, user, group, group)
-
-
-def _be_known(user: int, as_user: int, group: int, as_group: int) -> None:
-    """Say what this process's user and group are called in its new namespace."""
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{as_user} {user} 1"),
-                       ("gid_map", f"{as_group} {group} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
+    be_known(user, group, user, group)
 
 
 def enter(namespace: int) -> None:
@@ -280,6 +290,15 @@ def _data_now() -> int:
             if line.startswith("VmData:"):
                 return int(line.split()[1]) << 10
     return _known
+
+
+def close_files(*kept: int) -> None:
+    """Close every file of this process but these."""
+    first = 0
+    for file in (*sorted(kept), 4096):
+        if first < file:  # an empty range would be taken for all that follow
+            os.closerange(first, file)
+        first = file + 1
 
 
 def tasks_of_user() -> int:

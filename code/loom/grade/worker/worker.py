@@ -67,6 +67,15 @@ def main() -> None:
     cage.gather_pages()
     _say(control.fileno(), {"caged": caged, "lacks": lacks, "memory": _memory()})
     crew = Crew(tools, setup, builder)
+    with suppress(ConnectionError):
+        _serve(control, crew)
+    crew.close()
+    cage.remove(setup["where"])
+    os._exit(0)
+
+
+def _serve(control: socket.socket, crew: Crew) -> None:
+    """Do what the judge asks for, and hear of workers that end, until it closes its end."""
     bell, ring = socket.socketpair()
     ring.setblocking(False)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -80,16 +89,13 @@ def main() -> None:
             continue
         text, fds, _, _ = socket.recv_fds(control, 1 << 16, 8)
         if not text:
-            break
+            return
         request = json.loads(text)
         if request["op"] == "fork":
             _say(control.fileno(), {"processes": crew.add(request, fds)})
         else:
             crew.end(request["process"], request["folder"])
             _say(control.fileno(), {"ended": True})
-    crew.close()
-    cage.remove(setup["where"])
-    os._exit(0)
 
 
 def _say(fd: int, message: dict[str, Any]) -> None:
@@ -125,9 +131,9 @@ def _builder(cage: Any, setup: dict[str, Any]) -> tuple[Any, Any]:
         try:
             if builder is not None:
                 trial = builder.take()
-                inside = trial.fork(lambda: None)
-                trial.end(lambda: os.waitpid(inside, 0))
-                told = [True, trial.lacks]
+                failed = os.waitpid(trial.fork(lambda: None), 0)[1]
+                trial.end()
+                told = [False, "it cannot be entered"] if failed else [True, trial.lacks]
         except BaseException as error:
             told = [False, str(error)]
         tasks = setup["tasks"] or cage.tasks_of_user()
@@ -151,7 +157,7 @@ class Crew:
         self.tools, self.setup, self.builder = tools, setup, builder
         self.worlds: dict[int, Any] = {}
         self.status: dict[int, int] = {}  # where to tell how a worker ended
-        self.known: list[int] = [builder.process] if builder else []
+        self.workers: list[int] = []
 
     def add(self, request: dict[str, Any], fds: list[int]) -> list[int]:
         """Fork a worker; the processes at whose roots all of its own stand, it the last."""
@@ -159,67 +165,76 @@ class Crew:
         if self.builder is None:
             worker = os.fork()
             if worker == 0:
+                self.tools.cage.close_files(0, 1, 2, *fds)
                 _supervise(self.tools, {**self.setup, **request}, fds, parent)
             for fd in fds:
                 os.close(fd)
-            self.known.append(worker)
+            self.workers.append(worker)
             return [worker]
-        status = fds.pop()
+        status, world = fds.pop(), None
         try:
             world = self.builder.take(request["packages"])
             worker = world.fork(lambda: _become(
                 self.tools, {**self.setup, **request, "caged": True}, *fds))
-            _say(status, {"ready": True})
         except OSError as error:
-            _say(status, {"failed": str(error)})
+            if isinstance(error, ConnectionError) or self.builder.lost():
+                os._exit(1)  # no builder can be forked from here; the judge starts all again
+            if world is not None:
+                world.end()
+            with suppress(OSError):
+                _say(status, {"failed": str(error)})
             os.close(status)
             return []
         finally:
             for fd in fds:
                 os.close(fd)
-        self.known.append(worker)
+        with suppress(OSError):
+            _say(status, {"ready": True})
+        self.workers.append(worker)
         self.worlds[worker], self.status[worker] = world, status
         return [world.first, worker]
 
     def tell(self) -> None:
-        """Tell of workers that have ended how they did."""
+        """Tell of workers that have ended how they did. They keep their numbers until ``end``."""
         for worker in list(self.status):
-            ended, code = os.waitpid(worker, os.WNOHANG)
-            if ended:
+            found = os.waitid(os.P_PID, worker, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if found is not None:
                 status = self.status.pop(worker)
+                kind = "exit" if found.si_code == os.CLD_EXITED else "signal"
                 with suppress(OSError):
-                    _say(status, _how(code))
+                    _say(status, {kind: found.si_status})
                 os.close(status)
 
     def end(self, worker: int, folder: str) -> None:
         """End a worker and all that it started; empty its folder."""
-        if worker in self.known:
-            self.known.remove(worker)
+        if worker in self.workers:
+            self.workers.remove(worker)
             world = self.worlds.pop(worker, None)
             if world is not None:
-                world.end(lambda: self._reap(worker))
+                world.end(self._end_strays)
+                if worker in self.status:
+                    os.close(self.status.pop(worker))
             else:
                 for end in (os.killpg, os.kill):
                     with suppress(OSError):
                         end(worker, signal.SIGKILL)
                 with suppress(OSError):
                     os.waitpid(worker, 0)
-        self.tools.cage.end_strays(self.known)
+        self._end_strays()
         if folder:
             self.tools.cage.remove(folder)
 
-    def _reap(self, worker: int) -> None:
-        if worker in self.status:
-            os.waitpid(worker, 0)
-            os.close(self.status.pop(worker))
+    def _end_strays(self) -> None:
+        """End and reap every child that is no worker: strays, and workers that are to go."""
+        ours = [self.builder.process] if self.builder else []
+        self.tools.cage.end_strays([*self.workers, *ours])
 
     def close(self) -> None:
         """End everybody."""
-        if self.builder is not None:
-            self.known.remove(self.builder.process)
-            self.builder.close()
-        for worker in list(self.known):
+        for worker in list(self.workers):
             self.end(worker, "")
+        if self.builder is not None:
+            self.builder.close()
 
 
 def _how(code: int) -> dict[str, int]:
@@ -274,8 +289,7 @@ def _become(tools: Any, request: dict[str, Any], channel: int, out: int,
         high = [os.dup2(fd, 200 + n) for n, fd in enumerate((null, out, err, channel, trace))]
         for fd, number in zip(high, (0, 1, 2, tools.serve.WIRE, tools.serve.TRACE), strict=True):
             os.dup2(fd, number)
-        os.closerange(3, tools.serve.WIRE)
-        os.closerange(tools.serve.TRACE + 1, 4096)
+        cage.close_files(0, 1, 2, tools.serve.WIRE, tools.serve.TRACE)
         here = os.getcwd()
         os.environ.update(HOME=here, TMPDIR=here, PWD=here)
         tempfile.tempdir = here
@@ -291,7 +305,8 @@ def _become(tools: Any, request: dict[str, Any], channel: int, out: int,
         for name in ("stdin", "stdout", "stderr"):
             setattr(sys, f"__{name}__", getattr(sys, name))
         cage.drop_rights()
-        tools.filter.refuse()
+        if not tools.filter.refuse() and request["caged"]:
+            raise OSError(0, "no filter of calls")
         cage.limit(request["megabytes"], request["cpu"],
                    request["tasks"] + 128 if request["tasks"] else 0)
         faulthandler.enable(file=tools.serve.TRACE, all_threads=False)

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
+Shown = dict[str, tuple[int, int]]  # folders, and which each was: its device and its number
 SPACES = ("pid", "user", "mnt", "net", "ipc", "uts")
 
 
@@ -28,14 +29,16 @@ class Builder:
 
     def __init__(self, cage: Any, where: str, seen: Sequence[str]) -> None:
         self.cage = cage
+        self._next: World | None = None
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.process = os.fork()
         if self.process == 0:
-            os.closerange(3, theirs.fileno())
-            os.closerange(theirs.fileno() + 1, 4096)
-            _build(cage, where, seen, theirs)
+            try:
+                cage.close_files(0, 1, 2, theirs.fileno())
+                _build(cage, where, seen, theirs)
+            finally:
+                os._exit(1)
         theirs.close()
-        self._next: World | None = None
 
     def take(self, packages: Sequence[str] = ()) -> World:
         """A world where these folders are visible, too; the next such one is begun meanwhile.
@@ -44,13 +47,23 @@ class Builder:
             OSError: the system refuses.
         """
         world, self._next = self._next, None
-        if world is not None and world.packages != list(packages):
+        shown = _identities(packages)
+        if world is not None and world.shown == shown:
+            with suppress(OSError):  # it may have been lost meanwhile, or had a bad start
+                world.wait()
+                self._next = World(self.cage, self._orders, shown)
+                return world
+        if world is not None:
             world.end()
-            world = None
-        world = world or World(self.cage, self._orders, packages)
-        self._next = World(self.cage, self._orders, packages)
+        world = World(self.cage, self._orders, shown)
         world.wait()
+        self._next = World(self.cage, self._orders, shown)
         return world
+
+    def lost(self) -> bool:
+        """Whether somebody has ended the small process."""
+        found = os.waitid(os.P_PID, self.process, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        return found is not None
 
     def close(self) -> None:
         """End the small process, and the world that nobody took."""
@@ -63,33 +76,42 @@ class World:
     """One world.
 
     Attributes:
-        packages: folders that are visible in it, beside what is in each.
+        shown: folders that are visible in it, beside what is in each, and which they were.
         first: its first process, once it is there.
         lacks: what the system did not grant, in words.
     """
 
-    def __init__(self, cage: Any, orders: socket.socket, packages: Sequence[str]) -> None:
-        self.packages, self.first, self.lacks = list(packages), 0, ""
+    def __init__(self, cage: Any, orders: socket.socket, shown: Shown) -> None:
+        self.shown, self.first, self.lacks = shown, 0, ""
         self._cage = cage
         self._life, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        socket.send_fds(orders, [json.dumps(self.packages).encode()], [theirs.fileno()])
-        theirs.close()
         self._end = -1  # its first process, which it ends with
         self._spaces: list[int] = []
+        try:
+            socket.send_fds(orders, [json.dumps(list(shown)).encode()], [theirs.fileno()])
+        except OSError:
+            self._life.close()
+            raise
+        finally:
+            theirs.close()
 
     def wait(self) -> None:
         """Wait until it is there.
 
         Raises:
-            OSError: the system refused.
+            OSError: the system refused; the world is ended.
         """
-        text, self._spaces, _, _ = socket.recv_fds(self._life, 1 << 12, len(SPACES))
-        told = json.loads(text or b'{"failed": "namespaces fail"}')
-        if "failed" in told:
+        try:
+            text, files, _, _ = socket.recv_fds(self._life, 1 << 12, 1 + len(SPACES))
+            told = json.loads(text or b'{"failed": "namespaces fail"}')
+            if "failed" in told:
+                raise OSError(0, told["failed"])
+            self._end, *self._spaces = files
+            self.first, self.lacks = told["first"], told["lacks"]
+            signal.pidfd_send_signal(self._end, 0)  # it may have been killed since
+        except OSError:
             self.end()
-            raise OSError(0, told["failed"])
-        self.first, self.lacks = told["first"], told["lacks"]
-        self._end = os.pidfd_open(self.first)
+            raise
 
     def fork(self, serve: Callable[[], object]) -> int:
         """Fork a process that enters it, calls ``serve`` and ends; its number out here.
@@ -116,13 +138,16 @@ class World:
         """End it and all that lives in it, and wait until that is gone.
 
         Args:
-            reap: waits for the processes in it that were forked out here.
+            reap: waits for what in it is a child of this process, if it has ended.
         """
         if self._end >= 0:
             with suppress(OSError):
                 signal.pidfd_send_signal(self._end, signal.SIGKILL)
+            gone = select.poll()
+            gone.register(self._end, select.POLLIN)
             reap()
-            select.select([self._end], [], [])  # the first process is the last to go
+            while not gone.poll(10):  # the first process is the last to go
+                reap()
         for file in (self._end, *self._spaces):
             if file >= 0:
                 os.close(file)
@@ -130,40 +155,51 @@ class World:
         self._life.close()
 
 
-def _build(cage: Any, where: str, seen: Sequence[str], orders: socket.socket) -> NoReturn:
+def _identities(folders: Sequence[str]) -> Shown:
+    """Which folders stand at these paths now."""
+    found = {}
+    for folder in folders:
+        there = os.stat(folder)
+        found[folder] = (there.st_dev, there.st_ino)
+    return found
+
+
+def _build(cage: Any, where: str, seen: Sequence[str], orders: socket.socket) -> None:
     """Make worlds until nobody can order any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for them
+    user, group = os.getuid(), os.getgid()
     gc.collect()
     gc.freeze()
     while True:
         text, fds, _, _ = socket.recv_fds(orders, 1 << 16, 1)
         if not text:
-            os._exit(0)
+            return
         life = socket.socket(fileno=fds[0])
         try:
             if cage.fork_away() == 0:
-                orders.close()
-                _be_first(cage, where, [*seen, *json.loads(text)], life)
+                _be_first(cage, where, [*seen, *json.loads(text)], life, user, group)
         except OSError as error:
-            life.send(json.dumps({"failed": str(error)}).encode())
+            with suppress(OSError):
+                life.send(json.dumps({"failed": str(error)}).encode())
         life.close()
 
 
-def _be_first(cage: Any, where: str, seen: Sequence[str], life: socket.socket) -> NoReturn:
+def _be_first(cage: Any, where: str, seen: Sequence[str], life: socket.socket, user: int,
+              group: int) -> NoReturn:
     """Be the first process of a world: furnish it, then take in orphans until the end."""
     try:
+        cage.be_known(user, group, user or 1000, group or 1000)
         me = int(os.readlink("/proc/self"))  # its number for those outside
-        spaces = [os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name in SPACES]
+        files = [os.pidfd_open(os.getpid()),
+                 *(os.open(f"/proc/self/ns/{name}", os.O_RDONLY) for name in SPACES)]
         lacks = cage.build_root(where, seen)
-        cage.drop_rights()
         cage.prctl(cage.PR_SET_DUMPABLE, 0)
-        told = json.dumps({"first": me, "lacks": lacks}).encode()
-        socket.send_fds(life, [told], spaces)
-        os.closerange(0, life.fileno())
-        os.closerange(life.fileno() + 1, 4096)
+        socket.send_fds(life, [json.dumps({"first": me, "lacks": lacks}).encode()], files)
+        cage.close_files(life.fileno())
         life.recv(1)  # until nobody holds it any more
     except BaseException as error:
         with suppress(OSError):
             life.send(json.dumps({"failed": str(error)}).encode())
-    os._exit(0)
+    finally:
+        os._exit(0)
