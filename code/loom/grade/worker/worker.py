@@ -171,16 +171,12 @@ class Crew:
                 os.close(fd)
             self.workers.append(worker)
             return [worker]
-        status, world = fds.pop(), None
+        status = fds.pop()
         try:
-            world = self.builder.take(request["packages"])
-            worker = world.fork(lambda: _become(
-                self.tools, {**self.setup, **request, "caged": True}, *fds))
+            world, worker = self._enter(request, fds)
         except OSError as error:
             if isinstance(error, ConnectionError) or self.builder.lost():
                 os._exit(1)  # no builder can be forked from here; the judge starts all again
-            if world is not None:
-                world.end()
             with suppress(OSError):
                 _say(status, {"failed": str(error)})
             os.close(status)
@@ -193,6 +189,19 @@ class Crew:
         self.workers.append(worker)
         self.worlds[worker], self.status[worker] = world, status
         return [world.first, worker]
+
+    def _enter(self, request: dict[str, Any], fds: list[int]) -> tuple[Any, int]:
+        """A world, and a worker in it; a second one if the first was lost."""
+        for attempt in (1, 2):
+            world = self.builder.take(request["packages"])
+            try:
+                return world, world.fork(lambda: _become(
+                    self.tools, {**self.setup, **request, "caged": True}, *fds))
+            except OSError:
+                world.end()
+                if attempt == 2:
+                    raise
+        raise AssertionError
 
     def tell(self) -> None:
         """Tell of workers that have ended how they did. They keep their numbers until ``end``."""
