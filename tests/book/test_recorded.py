@@ -24,7 +24,7 @@ def test_a_log_was_made_by_this_script_from_these_cells(
     head, rows = read_log(log)
     assert head["script"] == script.name and rows
     assert head["origin"] == origin(script, sources), (
-        f"its cells have changed: run `python {script.relative_to(ROOT)}` again, and read "
+        f"its code has changed: run `python {script.relative_to(ROOT)}` again, and read "
         "what the chapter says of it")
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import io
 import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import takewhile
 from pathlib import Path
@@ -21,14 +23,23 @@ from typing import Any
 
 from loom.book.toc import Book, read_book
 from loom.errors import fail
-from loom.run.keys import meaning
+from loom.files import write_all
+from loom.run.keys import Keys, meaning
 
 FOLDER = "book/recorded"
 LIBRARIES = ("numpy", "torch")
 
 
-def cells(chapter: str, before: str, book: Book | None = None) -> list[str]:
-    """The sources of a chapter's cells that stand before a section.
+@dataclass(frozen=True)
+class Sources:
+    """What a run begins with: cells of a chapter, and the modules of the package they use."""
+
+    cells: tuple[str, ...]
+    modules: tuple[str, ...] = ()
+
+
+def cells(chapter: str, before: str, book: Book | None = None) -> Sources:
+    """A chapter's cells that stand before a section.
 
     Args:
         chapter: the chapter's name, ``06-vectors``.
@@ -39,40 +50,37 @@ def cells(chapter: str, before: str, book: Book | None = None) -> list[str]:
         LoomError: there is no such chapter or section.
     """
     book = book or read_book()
-    found = next((one for one in book.chapters if one.name == chapter), None)
-    if found is None:
-        known = ", ".join(one.name for one in book.chapters if one.cells)
-        raise fail(f"no chapter is named {chapter!r}", f"those with cells are {known}",
-                   path=book.root / "_toc.yml")
+    found = book.chapter(chapter)
     line = next((one.line for one in found.sections if one.label == before), None)
     if line is None:
         raise fail(f"no section has the label {before!r}", "a label stands above a heading: "
                    "`(sec-…)=`", path=found.path)
-    return [cell.source for cell in found.cells if cell.line < line]
+    return Sources(tuple(cell.source for cell in found.cells if cell.line < line),
+                   tuple(Keys(book).modules(found).values()))
 
 
-def names_after(sources: Sequence[str]) -> dict[str, Any]:
+def names_after(sources: Sources) -> dict[str, Any]:
     """Run cells one after the other, with no window for figures; what they define."""
     os.environ["MPLBACKEND"] = "agg"
     names: dict[str, Any] = {"__name__": "__main__"}
-    for number, source in enumerate(sources, 1):
+    for number, source in enumerate(sources.cells, 1):
         exec(compile(source, f"<cell {number}>", "exec"), names)
     return names
 
 
-def origin(script: Path, sources: Sequence[str]) -> str:
-    """A digest of all that a run's results come from; comments and layout aside."""
-    parts = [script.read_text(encoding="utf-8"), *sources]
+def origin(script: Path, sources: Sources) -> str:
+    """A digest of all code of the book's that a run's results come from; layout aside."""
+    parts = [script.read_text(encoding="utf-8"), *sources.cells, *sources.modules]
     return hashlib.sha256("\0".join(map(meaning, parts)).encode()).hexdigest()[:32]
 
 
-def write_log(script: Path, sources: Sequence[str], seed: int,
+def write_log(script: Path, sources: Sources, seed: int,
               rows: Sequence[Mapping[str, object]]) -> Path:
     """Write a run's log beside its script: where it comes from, then the rows.
 
     Args:
         script: the file that ran.
-        sources: of the cells that it ran.
+        sources: what it began with.
         seed: that it began from.
         rows: one mapping from column to value for each; all have the same columns.
 
@@ -84,12 +92,12 @@ def write_log(script: Path, sources: Sequence[str], seed: int,
             "hardware": f"{_processor()}, {os.cpu_count()} cores",
             "software": ", ".join([f"Python {platform.python_version()}", *made])}
     path = script.with_suffix(".csv")
-    with open(path, "w", encoding="utf-8", newline="") as file:
-        for key, value in head.items():
-            file.write(f"# {key}: {value}\n")
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    text = io.StringIO(newline="")
+    text.writelines(f"# {key}: {value}\n" for key, value in head.items())
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_all({path: text.getvalue()})
     return path
 
 
