@@ -17,9 +17,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loom.exercise.model import Code, Exercise
+from loom.grade.judge import judge
+from loom.grade.messages import at_a_limit
+from loom.grade.verdict import Outcome, Verdict
 from loom.prove.degenerate import RESULTS, degenerate
 from loom.prove.mutate import mutants, normalized
-from loom.prove.proofs import Findings, Plan, prove_one, solution_lines_in
+from loom.prove.proofs import Findings, Plan, lasting, prove_one, solution_lines_in
 
 
 def _beside(name: str) -> ModuleType:
@@ -99,6 +102,50 @@ def test_each_flaw_is_found(change: dict[str, object], proof: int, words: str) -
     findings = proven(replace(SOUND, **change))
     assert any(words in problem for problem in findings.problems[proof]), findings.problems
     assert not findings.sound
+
+
+CHANCE = Code("never twice the same", "import os\ndef clamp(x, low, high):\n"
+              "    raise ValueError(os.urandom(8).hex())", 70, "inside")
+
+
+def test_a_verdict_that_chance_decides_is_found() -> None:
+    findings = proven(replace(SOUND, wrong=(CHANCE, *WRONG)))
+    assert findings.counts[9] == "differs"
+    assert any("gives `never twice the same` two verdicts" in problem and "inside" in problem
+               for problem in findings.problems[9])
+
+
+LATE = "stopped after 5 s, its time limit: it may never end, or be too slow"
+LARGE = ("MemoryError", "→ it asks for more memory than a case may use: is an array too large?")
+HEAVY = "stopped: it takes more than 256 MB of memory"
+
+
+@pytest.mark.parametrize(("once", "again", "same"), [
+    ((LATE, "at answer.py:6   while True:     was running"), LARGE, True),
+    ((LATE,), (HEAVY, "at answer.py:6   tokens = list(tokens)"), True),
+    ((LATE,), (), False),
+    (("value 3, expected 4",), ("value 5, expected 4",), False),
+    ((LATE,), ("value 5, expected 4",), False),
+])
+def test_which_limit_an_answer_meets_first_is_the_machines_business(
+        once: tuple[str, ...], again: tuple[str, ...], same: bool) -> None:
+    def verdict(lines: tuple[str, ...]) -> Verdict:
+        return Verdict("clamp", 1, "failed" if lines else "passed", (
+            Outcome("inside", 1, 0 if lines else 1, "failed" if lines else "passed",
+                    ("clamp(x) with x = 1", *lines) if lines else (), "why"),), 0.1)
+    first, second = (lasting(verdict(lines), set()) for lines in (once, again))
+    assert (first == second) is same
+
+
+@pytest.mark.parametrize(("body", "seconds"), [
+    ("while True: pass", 0.3), ("return [0] * (1 << 40)", 5), ("return bytearray(1 << 34)", 5)])
+def test_what_a_limit_ends_is_known_by_its_words(body: str, seconds: float) -> None:
+    cases = f'case("one", lambda r: [1.0], seconds={seconds}, why="one")'
+    exercise = made("def f(x):\n    return x", cases)
+    verdict = judge(exercise, f"def f(x):\n    {body}", seed=1)
+    assert at_a_limit(verdict.outcomes[0].lines), verdict.outcomes[0].lines
+    wrong = judge(exercise, "def f(x):\n    raise ValueError(x)", seed=1)
+    assert wrong.outcomes[0].lines and not at_a_limit(wrong.outcomes[0].lines)
 
 
 def test_an_idle_case_is_found() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,8 +26,8 @@ SUITES = {7: ("no attack gets a mark or leaves anything behind", "tests/loom/tes
           11: ("exports, graded by the real graders: reference full, stub zero",
                "tests/loom/test_exports_real.py")}
 WIDTH = 110  # columns of the table
-COMMITS = 30  # back, to see which chapters have changed
-NEWEST = 2  # chapters that are always proven
+COMMITS = 30  # back, to see which exercises have changed
+HUNK = re.compile(r"@@ -\S+ \+(\d+)(?:,(\d+))? @@")
 
 
 def prove_book(book: Book, wanted: Iterable[str], everything: bool, skip: Iterable[int],
@@ -76,13 +77,50 @@ def prove_book(book: Book, wanted: Iterable[str], everything: bool, skip: Iterab
     return sound
 
 
-def changed_chapters(root: Path) -> set[str]:
-    """Chapters whose text or exercises the last commits touched; none outside git."""
-    log = subprocess.run(
-        ["git", "log", f"-{COMMITS}", "--name-only", "--format="],
-        cwd=root, capture_output=True, text=True, check=False)
-    return {path.stem for path in map(Path, log.stdout.splitlines())
-            if path.suffix == ".md" and path.parts[0] in ("exercises", "book")}
+def changed_lines(root: Path) -> dict[str, list[range]] | None:
+    """By file of exercises, the lines that the last commits or the working tree changed.
+
+    None where that cannot be told: outside git, or where there are fewer commits.
+    """
+    diff = _git(root, "diff", "--unified=0", "--no-renames", "--no-ext-diff", "--relative",
+                f"HEAD~{COMMITS}", "--", "exercises")
+    if diff is None:
+        return None
+    new = _git(root, "ls-files", "--others", "--exclude-standard", "exercises") or ""
+    found = {Path(line).name: [range(1, sys.maxsize)] for line in new.splitlines()}
+    name = ""
+    for line in diff.splitlines():
+        if line.startswith("+++ "):
+            name = Path(line.rstrip()).name
+        elif hunk := HUNK.match(line):
+            first, count = int(hunk[1]), int(hunk[2] or 1)
+            # where lines were only taken out, git names the one before the gap
+            found.setdefault(name, []).append(range(first, first + max(count, 2 - count)))
+    return found
+
+
+def recent(book: Book, by_chapter: Mapping[str, Sequence[Exercise]]) -> list[Exercise]:
+    """The exercises whose text has changed, and of every other chapter one by turns."""
+    changed = changed_lines(book.root)
+    turn = int(_git(book.root, "rev-list", "--count", "HEAD") or 0)
+    chosen: list[Exercise] = []
+    for exercises in by_chapter.values():
+        ends = [*(exercise.line for exercise in exercises[1:]), sys.maxsize]
+        touched = [one for one, end in zip(exercises, ends, strict=True) if changed is None
+                   or any(lines.start < end and lines.stop > one.line
+                          for lines in changed.get(one.path.name, ()))]
+        chosen += touched or exercises[turn % len(exercises):][:1]
+    return chosen
+
+
+def _git(root: Path, *arguments: str) -> str | None:
+    """What git prints; None if it fails or is not there."""
+    try:
+        run = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True,
+                             check=False)
+    except OSError:
+        return None
+    return None if run.returncode else run.stdout
 
 
 def _chosen(book: Book, wanted: list[str], everything: bool) -> list[Exercise]:
@@ -97,11 +135,9 @@ def _chosen(book: Book, wanted: list[str], everything: bool) -> list[Exercise]:
                 if text.isdigit() or text in by_chapter else (find(book, text),))
             chosen |= {exercise.id: exercise for exercise in group}
         return list(chosen.values())
-    names = list(by_chapter)
     if not everything:
-        recent = changed_chapters(book.root) | set(names[-NEWEST:])
-        names = [name for name in names if name in recent]
-    return [exercise for name in names for exercise in by_chapter[name]]
+        return recent(book, by_chapter)
+    return [exercise for exercises in by_chapter.values() for exercise in exercises]
 
 
 def _table(exercises: list[Exercise], found: list[Findings]) -> object:

@@ -45,7 +45,8 @@ def grade(
 def prove(
     wanted: Annotated[list[str] | None, typer.Argument(
         metavar="[CHAPTERS|EXERCISES]…",
-        help="What to prove; if nothing is said, the newest chapters and those that changed.",
+        help="What to prove; if nothing is said, the exercises that changed, "
+             "and one of every other chapter.",
     )] = None,
     everything: Annotated[bool, typer.Option(
         "--all", help="The whole book, and its exports in other people's graders.")] = False,

@@ -21,6 +21,8 @@ WIDEST = 200
 MOST_LINES = 11  # with the case's `why`, twelve
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 RUNNING = "was running"  # said of the line where the time ended: chance picks it
+LIMITS = {"time": "its time limit", "memory": "it takes more than",
+          "request": "it asks for more memory than a case may use"}
 SIGNALS = {"SIGSEGV": "it crashed the interpreter (a segmentation fault; very deep recursion is "
                       "the likeliest cause)",
            "SIGABRT": "it aborted the interpreter", "SIGFPE": "it crashed the interpreter",
@@ -133,9 +135,9 @@ def ended(reply: Reply, text: Text, file: str, seconds: float, megabytes: int,
           while_: str) -> list[str]:
     """Why a worker sent nothing that can be used."""
     what = {
-        "time": f"stopped after {seconds:g} s, its time limit{while_}: it may never end, "
+        "time": f"stopped after {seconds:g} s, {LIMITS['time']}{while_}: it may never end, "
                 "or be too slow",
-        "memory": f"stopped: it takes more than {megabytes:,} MB of memory{while_}",
+        "memory": f"stopped: {LIMITS['memory']} {megabytes:,} MB of memory{while_}",
         "processes": f"stopped: it starts too many processes or threads{while_}",
         "disk": f"stopped: it writes more than 64 MB of files{while_}",
         "closed": f"it broke off the connection to the grader{while_}",
@@ -160,6 +162,11 @@ def ended(reply: Reply, text: Text, file: str, seconds: float, megabytes: int,
     if reply.ended in ("exit", "closed", "malformed"):
         lines.append("→ let the function return its value, and nothing else")
     return lines
+
+
+def at_a_limit(lines: Sequence[str]) -> bool:
+    """Whether time or memory ended an answer. The machine picks which of them does, and where."""
+    return any(words in line for line in lines for words in LIMITS.values())
 
 
 def raised(error: Mapping[str, Any], text: Text, called_by: str = "") -> list[str]:
@@ -190,7 +197,7 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
     if "EOFError" in kinds and "EOF when reading a line" in said:
         return "your answer asks for input, and graders have no keyboard: leave out input()"
     if "MemoryError" in kinds or "DefaultCPUAllocator" in said:  # torch's is a RuntimeError
-        return "it asks for more memory than a case may use: is an array larger than it must be?"
+        return f"{LIMITS['request']}: is an array larger than it must be?"
     if "RecursionError" in kinds:
         return "it calls itself more than a thousand levels deep: is there a case in which it " \
                "stops, or is the input that deep?"

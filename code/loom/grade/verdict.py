@@ -48,7 +48,8 @@ class Verdict:
     def as_json(self) -> dict[str, Any]:
         """The verdict as data, the same for the same answer and seed.
 
-        But for one line: which was running when an answer's time ended.
+        But for the lines of a case that time or memory ended: a machine picks which of
+        the two comes first, and which line is running then.
         """
         return {
             "exercise": self.exercise, "seed": self.seed, "state": self.state,

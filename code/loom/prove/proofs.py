@@ -18,7 +18,7 @@ from typing import Any
 from loom.exercise.model import Code, Exercise
 from loom.grade.cases import load_cases
 from loom.grade.judge import Known, Verdict, judge
-from loom.grade.messages import RUNNING
+from loom.grade.messages import at_a_limit
 from loom.grade.warm import Warm
 from loom.prove.degenerate import degenerate
 from loom.prove.mutate import mutants, normalized
@@ -254,7 +254,7 @@ class _Prover:
                    **{f"`{w.name}`": w.source for w in self.exercise.wrong[:2]}}
         problems = []
         for name, source in answers.items():
-            once, again = (_lasting(self._judge(source), self.timed) for _ in range(2))
+            once, again = (lasting(self._judge(source), self.timed) for _ in range(2))
             problems += [f"seed {self.seed} gives {name} two verdicts: {a} · {b}"
                          for a, b in zip(_parts(once), _parts(again), strict=True) if a != b]
         self.findings.add(9, "same" if not problems else "differs", problems)
@@ -277,16 +277,17 @@ def solution_lines_in(exercise: Exercise) -> list[str]:
     return [line for line in hidden if line in stub and len(line) > len("return x")]
 
 
-def _lasting(verdict: Verdict, timed: set[str]) -> dict[str, Any]:
-    """A verdict but for what the clock words.
+def lasting(verdict: Verdict, timed: set[str]) -> dict[str, Any]:
+    """A verdict but for words that are the machine's doing.
 
-    That is the line at which the time of an answer ended; and, of a case that
-    asks for speed, whether it is told as too slow or as stopped.
+    Those are what is told of a case that time or memory ended: whichever came
+    first, at the line that happened to run. And of a case that asks for speed,
+    whether it is told as too slow or as stopped.
     """
-    return replace(verdict, outcomes=tuple(
-        replace(o, lines=() if o.case in timed else tuple(
-            line for line in o.lines if not line.endswith(RUNNING)))
-        for o in verdict.outcomes)).as_json()
+    return replace(
+        verdict, problem=() if at_a_limit(verdict.problem) else verdict.problem,
+        outcomes=tuple(replace(o, lines=()) if o.case in timed or at_a_limit(o.lines) else o
+                       for o in verdict.outcomes)).as_json()
 
 
 def _parts(verdict: dict[str, Any]) -> list[Any]:
