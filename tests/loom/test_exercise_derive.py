@@ -175,6 +175,22 @@ def test_the_students_file() -> None:
     assert student_file(chapter(), EXERCISES, TITLES) == text
 
 
+@pytest.mark.parametrize(("number", "packages", "words"), [
+    (1, (None, None), None),
+    (3, (None, None), "as it was before this chapter. Keep"),
+    (3, (None, "03-part"), "unless its text says that more is there. Keep"),
+    (3, ("03-part", "03-part"), None),
+])
+def test_a_file_says_which_package_its_answers_see(
+        number: int, packages: tuple[str | None, ...], words: str | None) -> None:
+    some = [replace(exercise(), package=package) for package in packages]
+    text = " ".join(student_file(replace(chapter(), number=number), some).split("\n# "))
+    if words is None:
+        assert "scratchlm" not in text
+    else:
+        assert "may import `scratchlm`" in text and words in text
+
+
 def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     for suffix, text in ((".py", student_file(chapter(), EXERCISES, TITLES)),
                          (".ipynb", student_notebook(chapter(), EXERCISES, TITLES))):

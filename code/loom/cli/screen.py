@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any
@@ -24,8 +23,8 @@ PLAIN = str.maketrans({
     "✓": "+", "✗": "x", "→": ">", "·": "-", "●": "*", "○": ".", "█": "#", "▒": "=", "░": ".",
     "─": "-", "…": "...", "×": "x", "–": "-", "—": "-", "“": '"', "”": '"', "‘": "'", "’": "'",
     "−": "-", "•": "*", "▌": "|", "│": "|", "≤": "<=", "≥": ">=", "≠": "!=", "≈": "~",
-    "\u00a0": " ", "∞": "inf", "√": "sqrt", "∑": "sum", "∏": "prod", "∈": "in", "⌘": "#",
-    "┃": "|", "━": "-"})
+    "\u00a0": " ", "∞": "inf", "²": "^2", "³": "^3", "½": "1/2", "√": "sqrt", "∑": "sum",
+    "∏": "prod", "∈": "in", "⌘": "#", "┃": "|", "━": "-"})
 
 
 class Screen:
@@ -154,12 +153,11 @@ def _shows_signs(target: IO[str]) -> bool:
 
 
 def to_ascii(text: str) -> str:
-    """The text in ASCII: signs by their likes, letters without accents, the rest by number."""
-    if text.isascii():
-        return text
-    text = unicodedata.normalize("NFKD", text.translate(PLAIN))
-    text = "".join(c for c in text if not unicodedata.combining(c))
-    return text.encode("ascii", "backslashreplace").decode()
+    """The text in ASCII: signs by their likes, letters by number.
+
+    Letters are what a case is about, more often than not: ``é`` is no ``e`` there.
+    """
+    return text.translate(PLAIN).encode("ascii", "backslashreplace").decode()
 
 
 class _Ascii:

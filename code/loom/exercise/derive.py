@@ -93,8 +93,18 @@ The first checks one exercise, the second checks again whenever you save.
 {how}
 
 Each exercise is checked by itself: it sees what stands above the first
-exercise, and its own code. Keep the lines that start with `# %% exercise`.
+exercise, and its own code. {_sees(chapter, exercises)}Keep the lines that start
+with `# %% exercise`.
 """
+
+
+def _sees(chapter: Chapter, exercises: Sequence[Exercise]) -> str:
+    """What answers may import of the book's package, where that goes for most of them."""
+    if chapter.number == 1 or all(e.package is not None for e in exercises):
+        return ""
+    more = ", unless its text\nsays that more is there" \
+        if any(e.package is not None for e in exercises) else ""
+    return f"It may import `scratchlm` as it was before this\nchapter{more}. "
 
 
 def student_block(exercise: Exercise, named: Named = unknown) -> str:

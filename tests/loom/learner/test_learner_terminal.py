@@ -102,7 +102,12 @@ def test_a_reader_that_goes_away(ready: Any) -> None:
 
 
 def test_signs_by_their_likes() -> None:
-    assert to_ascii("✓ é → x × 3 “so” \u3042") == r'+ e > x x 3 "so" \u3042'
+    assert to_ascii("✓ → x × 3² “so”…") == '+ > x x 3^2 "so"...'
+
+
+def test_letters_by_number() -> None:
+    """An accent may be all that a case is about, on a letter or beside it."""
+    assert to_ascii("é e\u0301 ﬁ \u3042") == r"\xe9 e\u0301 \ufb01 \u3042"
 
 
 def test_output_of_an_answer_cannot_move_the_cursor(learner: Any) -> None:
