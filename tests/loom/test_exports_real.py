@@ -1,8 +1,8 @@
 """Exports, graded by the real otter-grader and nbgrader: reference full, stub zero.
 
-Each grader gets an environment of its own below ``_build/graders``, which takes
-minutes; so this runs only where ``LOOM_REAL_GRADERS`` is set, as it is by
-``loom prove --all``.
+Each grader gets environments of its own below ``_build/graders``, one for each
+set of libraries that chapters ask for. That takes minutes; so this runs only
+where ``LOOM_REAL_GRADERS`` is set, as it is by ``loom prove --all``.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -36,15 +37,14 @@ def book() -> Book:
 
 
 def grader(name: str, kit: Path) -> Path:
-    """The bin folder of a grader's environment, with what the kit asks for."""
-    folder = VENVS / f"real-{name}"
-    wanted = f"{PINS[name]} ipykernel {(kit / 'requirements.txt').read_text()}"
-    stamp = folder / "installed.txt"
-    if not (stamp.is_file() and stamp.read_text() == wanted):
+    """The bin folder of a grader's environment, with what the kit asks for and no more."""
+    wanted = sorted([PINS[name], "ipykernel", *(kit / "requirements.txt").read_text().split()])
+    folder = VENVS / f"{name}-{sha256(' '.join(wanted).encode()).hexdigest()[:12]}"
+    if not (folder / "installed.txt").is_file():
         shutil.rmtree(folder, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(folder / "bin" / "pip"), "install", "-q", *wanted.split()], check=True)
-        stamp.write_text(wanted)
+        subprocess.run([str(folder / "bin" / "pip"), "install", "-q", *wanted], check=True)
+        (folder / "installed.txt").write_text("\n".join(wanted))
     return folder / "bin"
 
 
