@@ -1,7 +1,8 @@
 """Calls of the system that no answer needs, refused. Runs inside the worker.
 
 They hold memory that no limit counts, reach into other processes, make new
-namespaces and mounts, or are where holes in kernels are found. A program of
+namespaces and mounts, change files that only may be read, or are where holes in
+kernels are found. A program of
 a few instructions, which the kernel runs before every call (seccomp), answers
 them with "not permitted". Imports nothing of ours.
 """
@@ -27,6 +28,17 @@ REFUSED = {
     "chroot": (161, 51), "open_by_handle_at": (304, 265), "kexec_load": (246, 104),
     "init_module": (175, 105), "finit_module": (313, 273), "swapon": (167, 224),
     "quotactl": (179, 60), "acct": (163, 89), "vhangup": (153, 58),
+    "setxattr": (188, 5), "lsetxattr": (189, 6), "fsetxattr": (190, 7), "setxattrat": (463, 463),
+    "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
+    "removexattrat": (466, 466),
+}
+# Said to be done, and not: what a file's owner may do to it wherever it lies, the Python
+# that runs here included. Programs that copy files do it in passing, and need no more.
+PRETENDED = {
+    "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "fchmodat2": (452, 452),
+    "chown": (92, None), "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54),
+    "utime": (132, None), "utimes": (235, None), "futimesat": (261, None),
+    "utimensat": (280, 88),
 }
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
 CLONE, CLONE3 = (56, 220), (435, 435)
@@ -34,7 +46,7 @@ CLONE, CLONE3 = (56, 220), (435, 435)
 CLONE_REFUSED = 0x00008000 | 0x7E020000
 LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 NUMBER, ARCHITECTURE, FIRST_ARGUMENT = 0, 4, 16  # where they stand in what a filter sees
-ALLOW, NOT_PERMITTED, NO_SUCH_CALL = 0x7FFF0000, 0x00050001, 0x00050026
+ALLOW, DONE, NOT_PERMITTED, NO_SUCH_CALL = 0x7FFF0000, 0x00050000, 0x00050001, 0x00050026
 OTHER_NUMBERS = 0x40000000  # calls of x86_64's third set of numbers
 PR_SET_SECCOMP, FILTER = 22, 2
 
@@ -50,8 +62,9 @@ def program() -> bytes:
         return b""
     column, architecture = MACHINES[machine]
     numbers = sorted(pair[column] for pair in REFUSED.values())
-    end = 6 + len(numbers)
-    check, unknown, refused = end + 1, end + 4, end + 5
+    pretended = sorted(n for pair in PRETENDED.values() if (n := pair[column]) is not None)
+    end = 6 + len(numbers) + len(pretended)
+    check, unknown, refused, done = end + 1, end + 4, end + 5, end + 6
     lines: list[tuple[int, int, int, int]] = []
 
     def jump(kind: int, value: int, true: int | None = None, false: int | None = None) -> None:
@@ -67,9 +80,11 @@ def program() -> bytes:
     jump(EQUAL, CLONE[column], true=check)
     for number in numbers:
         jump(EQUAL, number, true=refused)
+    for number in pretended:
+        jump(EQUAL, number, true=done)
     lines += [(RETURN, 0, 0, ALLOW), (LOAD, 0, 0, FIRST_ARGUMENT)]
     jump(ANY_BIT, CLONE_REFUSED, true=refused)
-    lines += [(RETURN, 0, 0, ALLOW), (RETURN, 0, 0, NO_SUCH_CALL), (RETURN, 0, 0, NOT_PERMITTED)]
+    lines += [(RETURN, 0, 0, value) for value in (ALLOW, NO_SUCH_CALL, NOT_PERMITTED, DONE)]
     return b"".join(struct.pack("HBBI", *line) for line in lines)
 
 
