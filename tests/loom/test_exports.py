@@ -69,6 +69,7 @@ def test_gradescope_gives_partial_credit(exported: Path, exercises: tuple[Exerci
     folder = exported / "gradescope"
     stub = (folder / "for-students" / "01_numbers.py").read_text(encoding="utf-8")
     file, results = tmp_path / "01_numbers.py", tmp_path / "results.json"
+    assert "loom check" not in stub and "Hand this file in" in stub
     scores = []
     for solved in (set(), {exercises[1].id}, {e.id for e in exercises}):
         file.write_text(answers(stub, exercises, solved), encoding="utf-8")
@@ -76,6 +77,7 @@ def test_gradescope_gives_partial_credit(exported: Path, exercises: tuple[Exerci
         content = json.loads(results.read_text(encoding="utf-8"))
         assert content["score"] == sum(test["score"] for test in content["tests"])
         scores.append(content["score"])
+        assert len(solved) or {test["output"] for test in content["tests"]} == {"not started"}
         assert code == (0 if len(solved) == len(exercises) else 1)
     most = sum(test["max_score"] for test in content["tests"])
     assert scores[0] == 0 < scores[1] < scores[2] == most
@@ -88,8 +90,8 @@ def test_gradescope_tells_a_missing_file(exported: Path, tmp_path: Path) -> None
                         "--gradescope", str(results))
     assert code == 1
     content = json.loads(results.read_text(encoding="utf-8"))
-    assert content["score"] == 0
-    assert "missing.py" in text or "missing.py" in json.dumps(content)
+    assert content["score"] == 0 and "missing.py" in text
+    assert "there is no such file" in content["output"] and "loom start" not in text
 
 
 def test_classroom_reports_each_exercise(exported: Path, exercises: tuple[Exercise, ...],
@@ -97,6 +99,7 @@ def test_classroom_reports_each_exercise(exported: Path, exercises: tuple[Exerci
     folder, output = exported / "classroom", tmp_path / "output"
     file = tmp_path / "01_numbers.py"
     stub = (folder / "01_numbers.py").read_text(encoding="utf-8")
+    assert "loom check" not in stub and "python grader/run.py 01_numbers.py" in stub
     file.write_text(answers(stub, exercises, {exercises[0].id}), encoding="utf-8")
     reports = []
     for exercise in exercises[:2]:

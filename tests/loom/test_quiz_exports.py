@@ -341,6 +341,11 @@ def test_a_book_is_exported_to_a_folder(tmp_path: Path) -> None:
     assert "top/Every Line Runs/1. One<" in xml.read_text()
     (gift,) = export_quizzes(book, "gift", tmp_path / "a", ["1"])
     assert len(read_gift(gift.read_text())) == len(made.questions)
+    assert export_quizzes(book, "gift", tmp_path / "a", ["1"]) == [gift]  # nothing to change
+    gift.write_text("// my edits\n")
+    with pytest.raises(LoomError, match=r"01-one\.gift\.txt.*is there already, and differs"):
+        export_quizzes(book, "gift", tmp_path / "a")
+    assert gift.read_text() == "// my edits\n" and not (tmp_path / "a/02-two.gift.txt").exists()
     for kind, names, says in (("qti", [], "no format `qti`"), ("gift", ["02"], "has no quiz"),
                               ("gift", ["9"], "no chapter `9`")):
         with pytest.raises(LoomError, match=says):

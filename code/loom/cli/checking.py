@@ -110,7 +110,7 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
     problems: list[Problem] = []
     rows = []
     with bench() as ready:
-        ready.prepare([e for e in exercises if answers[e.id].started])
+        ready.prepare([e for e in exercises if answers[e.id].runs])
         for exercise in exercises:
             answer = answers[exercise.id]
             try:
@@ -119,7 +119,8 @@ def check(shelf: Shelf, desk: Desk, names: Sequence[str], screen: Screen | None,
             except LoomError as error:  # of the book's, or of this machine's
                 problems += error.problems
                 continue
-            notes += [n for n in remember(desk.folder, verdict) if n not in notes]
+            if not answer.shared:
+                notes += [n for n in remember(desk.folder, verdict) if n not in notes]
             verdicts.append(verdict)
             if screen is None:
                 rows.append({**verdict.as_json(), "place": answer.where()})
@@ -170,7 +171,7 @@ def judged(shelf: Shelf, exercise: Exercise, answer: Answer, ready: Bench,
     """The verdict on one answer. An untouched stub starts no process."""
     from loom.grade.judge import judge
 
-    if not answer.started or answer.problem is not None:
+    if not answer.runs:
         return judge(exercise, answer, seed=seed)
     return judge(shelf.ready(exercise), answer, seed=seed, everything=everything,
                  warm=ready.of(exercise))

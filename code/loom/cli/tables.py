@@ -29,7 +29,7 @@ def states(shelf: Shelf, desk: Desk | None, progress: Progress,
     for name in {e.chapter for e in exercises} if desk else ():
         with suppress(LoomError):
             answers = desk.answers(shelf.by_chapter[name]) if desk else {}
-            touched |= {a.exercise for a in answers.values() if a.started and not a.problem}
+            touched |= {a.exercise for a in answers.values() if a.runs}
     return {e.id: _state(progress.of(e.id), e.id in touched) for e in exercises}
 
 

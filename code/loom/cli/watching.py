@@ -107,7 +107,8 @@ class Watcher:
                 continue
             show_short(self.screen, exercise, verdict,
                        Around(answer.where(), progress.of(exercise.id).hints))
-            notes += [n for n in remember(self.desk.folder, verdict) if n not in notes]
+            if not answer.shared:
+                notes += [n for n in remember(self.desk.folder, verdict) if n not in notes]
         tell(self.screen, notes)
         self.progress()
 

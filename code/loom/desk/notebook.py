@@ -69,7 +69,7 @@ def _checked(wanted: str, seed: int | None, everything: bool) -> tuple[str, str]
     desk = require_desk(shelf.root)
     answer = answer_in(history, one, shelf.by_chapter[one.chapter],
                        desk.file(one.chapter, ".ipynb"))
-    if answer.started and answer.problem is None:
+    if answer.runs:
         one = shelf.ready(one)
         if one.libraries not in _warm:
             _warm[one.libraries] = Warm(one.libraries)
@@ -77,7 +77,7 @@ def _checked(wanted: str, seed: int | None, everything: bool) -> tuple[str, str]
     else:
         verdict = judge(one, answer, seed=seed)
     hints = read_progress(desk.folder).of(one.id).hints
-    notes = remember(desk.folder, verdict)
+    notes = [] if answer.shared else remember(desk.folder, verdict)
     file = io.StringIO()
     around = Around(answer.where(), hints, again=f'check("{one.id}", seed={{seed}})',
                     more="everything=True")

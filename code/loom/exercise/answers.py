@@ -37,6 +37,8 @@ class Answer:
         path: the learner's file.
         line: the line of the exercise's marker; 1 where there is none.
         problem: what keeps the answer from being run at all.
+        shared: whether that is nothing of the answer's own: the whole file's, or a
+            stub's that nobody has touched, or that the answer is not there.
         started: False while the block is the stub, whatever its layout.
         places: for a notebook, each line's cell and line in the cell.
     """
@@ -48,6 +50,12 @@ class Answer:
     problem: Problem | None = None
     started: bool = True
     places: tuple[tuple[int, int], ...] = field(default=(), repr=False)
+    shared: bool = False
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is anything to run."""
+        return self.started and self.problem is None
 
     def where(self, line: int | None = None) -> str:
         """A line of ``source`` as the learner finds it: ``01_numbers.py:43``."""
@@ -77,7 +85,8 @@ def read_answers(path: Path, exercises: Sequence[Exercise]) -> dict[str, Answer]
             lines = decode(read_bytes(path), path)
             lines = replace(lines, lines=without_checks(lines.lines))
     except LoomError as error:
-        return {e.id: Answer(e.id, "", path, 1, error.problems[0]) for e in exercises}
+        return {e.id: Answer(e.id, "", path, 1, error.problems[0], shared=True)
+                for e in exercises}
     return _Reader(path, lines, places).answers(exercises)
 
 
@@ -97,8 +106,8 @@ class _Reader:
         lost = [e for e in exercises if e.id not in here]
         problem = self._whole(lost)
         if problem is not None:
-            return {e.id: Answer(e.id, "", self.path, 1, problem, places=self.places)
-                    for e in exercises}
+            return {e.id: Answer(e.id, "", self.path, 1, problem, places=self.places,
+                                 shared=True) for e in exercises}
         known = {e.id for e in exercises}
         missing = [e.id for e in lost]
         self.blocks = [self._shortened(b, exercises, lost) for b in self.blocks]
@@ -175,9 +184,12 @@ class _Reader:
         if not blocks:
             return self._missing(exercise, known, missing)
         block = blocks[0]
+        own = list(self.lines[block.first - 1:block.last])
+        untouched = same_program("\n".join(own), exercise.stub)
 
         def broken(problem: Problem) -> Answer:
-            return Answer(exercise.id, "", self.path, block.first, problem, places=self.places)
+            return Answer(exercise.id, "", self.path, block.first, problem, places=self.places,
+                          shared=untouched)
 
         for one in blocks:
             wrong = self._wrong_lines(one.first, one.last)
@@ -188,18 +200,16 @@ class _Reader:
                 blocks[1].first, f"`{exercise.id}` is here a second time; the first is at "
                 f"{self._spot(block.first)}", "keep the answer that you want graded, and delete "
                 "the other with its line `# %% exercise …`"))
-        own = list(self.lines[block.first - 1:block.last])
         source = "\n".join([*self.lines[:self.head], *[""] * (block.first - 1 - self.head), *own])
         blame = unreadable(source)
         if blame is not None:
             return broken(self._problem(blame.line, blame.what, blame.remedy))
-        text = "\n".join(own)
-        if same_program(text, ""):
+        if same_program("\n".join(own), ""):
             return broken(self._problem(
                 block.first, f"nothing but comments below the line of `{exercise.id}`",
                 f"write your answer here; `loom reset {exercise.id}` brings the stub back"))
         return Answer(exercise.id, source, self.path, block.first, None,
-                      not same_program(text, exercise.stub), self.places)
+                      not untouched, self.places)
 
     def _spot(self, line: int) -> str:
         if not self.places:
@@ -225,7 +235,8 @@ class _Reader:
                 None, f"the exercise `{exercise.id}` is not in the file",
                 f"`loom reset {exercise.id}` adds it at the end, and leaves the rest as it is")
         line = renamed.first if renamed else at or 1
-        return Answer(exercise.id, "", self.path, line, problem, places=self.places)
+        return Answer(exercise.id, "", self.path, line, problem, places=self.places,
+                      shared=renamed is None and at is None)
 
     def _renamed(self, name: str, known: set[str], missing: Sequence[str]) -> Block | None:
         """The block with an unknown name that is most like this one."""

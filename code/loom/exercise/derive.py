@@ -50,33 +50,36 @@ def titles_of(chapters: Iterable[Chapter], exercises: Iterable[Exercise] = ()) -
 
 
 def student_file(chapter: Chapter, exercises: Sequence[Exercise],
-                 named: Named = unknown) -> str:
+                 named: Named = unknown, how: str = "") -> str:
     """The learner's file of a chapter, in percent format.
 
     Args:
         chapter: the chapter.
         exercises: its exercises.
         named: titles of labels, for references in statements.
+        how: how answers are checked, where that is not by ``loom check``.
     """
-    parts = [student_head(chapter, exercises), *(student_block(e, named) for e in exercises)]
+    parts = [student_head(chapter, exercises, how), *(student_block(e, named) for e in exercises)]
     return "".join(parts).rstrip() + "\n"
 
 
-def student_head(chapter: Chapter, exercises: Sequence[Exercise]) -> str:
+def student_head(chapter: Chapter, exercises: Sequence[Exercise], how: str = "") -> str:
     """What stands above the first exercise: how to work, and room for imports."""
-    return (f"{comments(head_text(chapter, exercises))}\n\n"
+    return (f"{comments(head_text(chapter, exercises, how=how))}\n\n"
             "# Imports and helpers for all exercises go here.\n\n\n")
 
 
-def head_text(chapter: Chapter, exercises: Sequence[Exercise], notebook: bool = False) -> str:
+def head_text(chapter: Chapter, exercises: Sequence[Exercise], notebook: bool = False,
+              how: str = "") -> str:
     """How to work with a file or a notebook of exercises, in Markdown."""
     example = exercises[0].id if exercises else "ID"
     total = time_text(sum(e.minutes for e in exercises))
+    title = f"Exercises of chapter {chapter.number}, {chapter.title}"
     if notebook:
         how = f"""Save, then run the cell below your answer, such as `check("{example}")`.
 `loom hint {example}` in a terminal gives a hint."""
         title = f"# Exercises of chapter {chapter.number}: {chapter.title}"
-    else:
+    elif not how:
         how = f"""Check them in a terminal:
 
 ```
@@ -86,7 +89,6 @@ loom watch {chapter.number or 0:02}
 
 The first checks one exercise, the second checks again whenever you save.
 `loom hint {example}` gives a hint, `loom list` shows what there is."""
-        title = f"Exercises of chapter {chapter.number}, {chapter.title}"
     return f"""{title}
 
 {_count(exercises)}, {total} in all. Write your answers into the functions below.

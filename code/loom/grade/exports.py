@@ -173,7 +173,8 @@ def _classroom(book: Book, chapter: Chapter,
               "For teachers: the folder of the grader holds the reference solutions, and "
               "students can read this repository. It suits practice; for marks, grade the "
               "collected files with `loom grade`.\n")
-    return "", {file: student_file(chapter, exercises, section_titles(book)),
+    how = f"Every push is graded. At home:\n\n```\npython {KIT}/run.py {file}\n```"
+    return "", {file: student_file(chapter, exercises, section_titles(book), how),
                 "README.md": readme,
                 ".github/workflows/classroom.yml": yaml.safe_dump(workflow, sort_keys=False)}
 
@@ -191,7 +192,8 @@ def _gradescope(book: Book, chapter: Chapter,
            '"${file:-missing.py}" --gradescope /autograder/results/results.json || true\n')
     return "", {"setup.sh": setup, "run_autograder": run,
                 f"for-students/{student_name(chapter.name)}":
-                    student_file(chapter, exercises, section_titles(book))}
+                    student_file(chapter, exercises, section_titles(book),
+                                 "Hand this file in; it is graded then.")}
 
 
 SYSTEMS: dict[str, Callable[[Book, Chapter, Sequence[Exercise]], tuple[str, Contents]]] = {

@@ -74,6 +74,8 @@ def grade_file(exercises: Sequence[Exercise], path: Path,
     Raises:
         LoomError: there is no such file.
     """
+    if not path.is_file():
+        raise fail("there is no such file", "hand in a .py or .ipynb file of answers", path=path)
     answers = read_answers(path, exercises)
     verdicts = []
     for libraries in sorted({e.libraries for e in exercises}, key=sorted):
@@ -156,6 +158,8 @@ def _story(verdict: Verdict, n: int) -> str:
     outcome = verdict.outcomes[n]
     if outcome.state == "passed":
         return ""
+    if verdict.state == "not started":
+        return verdict.state
     lines = outcome.lines or verdict.problem or (verdict.state,)
     again = f"(seed {verdict.seed})"
     return "\n".join([*lines, f"→ {outcome.why}", again])

@@ -29,7 +29,8 @@ def export_quizzes(book: Book, kind: str, folder: Path, names: Iterable[str] = (
 
     Raises:
         LoomError: an unknown format, a chapter without a quiz, a quiz with
-            problems, a folder that cannot be written.
+            problems, a folder that cannot be written, a file that would be
+            overwritten.
     """
     if kind not in FORMATS:
         raise fail(f"no format `{kind}` for quizzes", f"the formats are {', '.join(FORMATS)}")
@@ -47,5 +48,15 @@ def export_quizzes(book: Book, kind: str, folder: Path, names: Iterable[str] = (
             quizzes[chapter.name], titles, f"{number}{chapter.title}")
     if not files:
         raise fail("no chapter has a quiz", "they stand in book/quizzes/NN-name.yml")
+    changed = [path for path, text in files.items() if path.exists() and not _holds(path, text)]
+    if changed:
+        raise fail("is there already, and differs", "move it away, or name another folder: an "
+                   "export overwrites nothing", path=changed[0])
     write_all(files)
     return list(files)
+
+
+def _holds(path: Path, text: str | bytes) -> bool:
+    """Whether a file holds just this already."""
+    wanted = text.encode() if isinstance(text, str) else text
+    return path.is_file() and path.read_bytes() == wanted

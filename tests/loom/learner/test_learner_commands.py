@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from loom.cli.checking import Bench
 from loom.desk.progress import read_progress, state_file
 
 WRONG = "def twice(x):\n    print('here I am')\n    return x * x"
@@ -62,6 +64,24 @@ def test_a_chapter_with_a_broken_answer_and_a_good_one(ready: Any) -> None:
     assert "half-of-it (chapter 1, exercise 2)" in said.text and "1 of 1 point" in said.text
     assert "never closed" in said.text and "my-exercises/01_first.py:" in said.text
     assert said.text.rstrip().endswith("1 of 2 exercises passed; 1 of 5 points")
+
+
+@pytest.mark.parametrize("damage", [
+    lambda text: "import math)\n" + text,
+    lambda text: text + "# caf\xe9\n",
+    lambda text: text[:text.index("# %% exercise half-of-it")]])
+def test_a_damaged_file_is_no_try_at_what_was_not_started(
+        ready: Any, damage: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor does it start a process: there is nothing to run."""
+    text = damage(ready.file.read_text(encoding="utf-8"))
+    ready.file.write_bytes(text.encode("latin-1", "replace"))
+    asked: list[object] = []
+    monkeypatch.setattr(Bench, "of", lambda self, exercise: asked.append(exercise))
+    said = ready.loom("check", "half-of-it")
+    assert said.code == 1 and "my-exercises/01_first.py" in said.text
+    rows = json.loads(ready.loom("list", "--json").text)["exercises"]
+    assert [(r["state"], r["attempts"]) for r in rows] == [("not started", 0)] * 3
+    assert not asked
 
 
 def test_without_names_what_was_started(ready: Any) -> None:
