@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -26,7 +27,12 @@ def main() -> None:
         print("\nStopped. Nothing is half-written; run the command again to go on.",
               file=sys.stderr)  # typer hands Ctrl-C on as exit code 130
         raise SystemExit(130) from None
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        if error.errno == errno.ENOSPC:
+            print(f"What there is to say could not be written: {error.strerror}\n"
+                  "    → make room, or send the output elsewhere", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(1) from None
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import pexpect
@@ -99,6 +100,15 @@ def test_a_reader_that_goes_away(ready: Any) -> None:
     run = subprocess.run(f"{line} | true", shell=True, cwd=ready.root, env=environment(),
                          capture_output=True, text=True, timeout=60, check=False)
     assert "Traceback" not in run.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_behind_the_output(ready: Any) -> None:
+    with open("/dev/full", "w") as full:
+        run = subprocess.run([*LOOM, "list"], cwd=ready.root, env=environment(), stdout=full,
+                             stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert run.returncode == 1 and run.stderr.count("\n") == 2
+    assert "could not be written: No space left on device" in run.stderr
 
 
 def test_signs_by_their_likes() -> None:
