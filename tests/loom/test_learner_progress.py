@@ -112,7 +112,8 @@ def test_a_damaged_file_is_moved_aside(tmp_path: Path, content: bytes) -> None:
     assert not progress.exercises
     aside = next(path.parent.glob("progress.damaged-*.json"))
     assert aside.read_bytes() == content
-    assert aside.name in progress.notes[0] and "loom check" in progress.notes[0]
+    assert f"It is now {tmp_path.name}/.loom/{aside.name}. Your answers" in progress.notes[0]
+    assert "loom check" in progress.notes[0]
     assert remember(tmp_path, Checked("softmax", "passed", 3)) == []  # told once
 
 

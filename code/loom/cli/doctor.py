@@ -219,7 +219,8 @@ def _disk() -> Iterator[Finding]:
 def _terminal(screen: Screen) -> Iterator[Finding]:
     encoding = getattr(sys.stdout, "encoding", None) or "unknown"
     colors = screen.console.color_system or "no colors"
-    yield Finding("!" if screen.ascii else "✓", "terminal",
+    poor = screen.ascii and not screen.plain
+    yield Finding("!" if poor else "✓", "terminal",
                   f"{encoding}, {colors}, {screen.width} columns",
                   "signs are shown in ASCII; export LC_ALL=C.UTF-8 shows them as they are"
-                  if screen.ascii else "")
+                  if poor else "")

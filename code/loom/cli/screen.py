@@ -41,7 +41,7 @@ class Screen:
         from rich.console import Console
 
         target = file if file is not None else sys.stdout
-        self.ascii = plain or not _shows_signs(target)
+        self.plain, self.ascii = plain, plain or not _shows_signs(target)
         bare = plain or bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb" \
             or (file is not None and not file.isatty())
         if width is None and not target.isatty() and "COLUMNS" not in os.environ:

@@ -119,9 +119,10 @@ def _mended(path: Path) -> Progress:
             raise told(error, path) from None
         kept = len(damage.saved.exercises)
         damage.saved.notes.append(
-            f"The progress file was damaged ({damage}). It is now {path.parent.name}/{aside.name}, "
-            + (f"and what {kept} of its entries said is kept. " if kept else "")
-            + "Your answers are untouched: `loom check` checks them all and counts them again.")
+            f"The progress file was damaged ({damage}). It is now "
+            f"{path.parent.parent.name}/{path.parent.name}/{aside.name}"
+            + (f", and what {kept} of its entries said is kept" if kept else "")
+            + ". Your answers are untouched: `loom check` checks them all and counts them again.")
         return damage.saved
 
 

@@ -87,6 +87,13 @@ def test_a_damaged_file_is_no_try_at_what_was_not_started(
 def test_without_names_what_was_started(ready: Any) -> None:
     said = ready.loom("check")
     assert said.code == 1 and "nothing is started yet" in said.error
+    kept = ready.file.read_text(encoding="utf-8")
+    for file in ready.folder.glob("*.py"):
+        file.unlink()
+    said = ready.loom("check")
+    assert said.code == 1 and "no exercises in my-exercises yet" in said.error
+    assert "`loom start` writes them" in said.error
+    ready.file.write_text(kept, encoding="utf-8")
     ready.answer("half-of-it")
     said = ready.loom("check")
     assert said.code == 0 and "twice (" not in said.text

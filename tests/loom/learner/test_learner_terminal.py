@@ -93,6 +93,7 @@ def test_a_terminal_that_cannot_show_signs(ready: Any) -> None:
         assert run.stdout.isascii() and b"Traceback" not in run.stderr, run.stderr
     assert b"x any number" in piped(ready, "check", PYTHONIOENCODING="latin-1").stdout
     assert b"shows them as they are" in piped(ready, "doctor", PYTHONIOENCODING="ascii").stdout
+    assert b"shows them as they are" not in piped(ready, "doctor", "--plain").stdout
 
 
 def test_a_reader_that_goes_away(ready: Any) -> None:
