@@ -77,7 +77,8 @@ def wanted(shelf: Shelf, desk: Desk, names: Sequence[str]) -> tuple[Exercise, ..
     from loom.errors import fail
 
     if not there:
-        raise fail(f"there are no exercises in {shown(desk.folder)} yet", "`loom start` writes them")
+        raise fail(f"there are no exercises in {shown(desk.folder)} yet",
+                   "`loom start` writes them")
     example = there[0].id
     raise fail("nothing is started yet: every answer is as `loom start` wrote it",
                f"write one in {shown(desk.folder)}, or name an exercise: `loom check {example}`")
