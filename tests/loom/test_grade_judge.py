@@ -254,10 +254,35 @@ def test_each_keywords_raises_and_mentions(check: Any) -> None:
 def test_what_cannot_be_imported_has_a_remedy(check: Any) -> None:
     cases = 'case("one", lambda r: [3], why="w")'
     no_module = """raise ModuleNotFoundError("No module named 'scratchlm.later'")"""
-    for line, remedy in ((no_module, "do not see what this chapter adds"),
+    for line, remedy in ((no_module, "sees an earlier scratchlm, without later"),
                          ("import pandas_of_old", "use only Python's own modules")):
         said = text(check(SCALE.replace("    if by", f"    {line}\n    if by"), SCALE, cases))
         assert "ModuleNotFoundError" in said and said.count(remedy) == 1
+
+
+@pytest.mark.parametrize(("line", "remedy"), [
+    ("from scratchlm.attention import attention", "sees an earlier scratchlm, without attention; "
+     "in it there is data, numerics. Write what else"),
+    ("from scratchlm import attention", "an earlier scratchlm, without attention"),
+    ("from scratchlm.nummerics import softmax",
+     "there is no scratchlm.nummerics: is scratchlm.numerics meant?"),
+    ("from scratchlm import nummerics", "is scratchlm.numerics meant?"),
+    ("import scratchlm.data.batchs", "is scratchlm.data.batches meant?"),
+    ("from scratchlm.numerics import sofmax", "scratchlm.numerics has no `sofmax`: is `softmax`"),
+    ("from scratchlm.numerics import EPSILO", "is `EPSILON` meant?"),
+    ("from scratchlm.numerics import entropy", "do not see what this chapter adds"),
+])
+def test_an_import_from_the_package_says_what_is_there(warm: Warm, tmp_path: Path, line: str,
+                                                       remedy: str) -> None:
+    package = tmp_path / "packages" / "scratchlm"
+    (package / "data").mkdir(parents=True)
+    for path, source in (("__init__.py", ""), ("data/__init__.py", ""), ("data/batches.py", ""),
+                         ("numerics.py", "EPSILON: float = 1e-9\ndef softmax(x): return x\n")):
+        (package / path).write_text(source)
+    one = made(SCALE, 'case("one", lambda r: [3], why="w")', packages=package.parent)
+    for answer in (f"{line}\n{SCALE}", SCALE.replace("    if by", f"    {line}\n    if by")):
+        said = text(judge(one, answer, warm=warm))
+        assert remedy in said and str(tmp_path) not in said, said
 
 
 def test_an_import_that_takes_all_the_time_is_named() -> None:

@@ -50,7 +50,7 @@ class Bench:
                  patience: float | None = None) -> None:
         self.known, self.patience = known, patience
         self.exercise, self.warm, self.seed, self.text = exercise, warm, seed, text
-        self.review = Review(exercise, text, file, seed)
+        self.review = Review(exercise, text, file, seed, _packages(exercise))
         self.source, self.file = source, file
         self.megabytes = max(case.megabytes for case in cases)
         self.cpu = int(2 * LOADING + sum(case.seconds for case in cases) * 20) + 60
@@ -115,7 +115,7 @@ class Bench:
             return lines
         error = reply.message.get("raised")
         if isinstance(error, dict):
-            return messages.raised(error, self.text)
+            return messages.raised(error, self.text, packages=self.review.packages)
         names = reply.message.get("names")
         self.defined = {one[0]: one[1] is True for one in names if isinstance(one, list)
                         and len(one) == 2 and isinstance(one[0], str)} \

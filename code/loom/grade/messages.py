@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,10 @@ from loom.grade.worker.wire import Tensor
 WIDEST = 200
 MOST_LINES = 11  # with the case's `why`, twelve
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+FILE = re.compile(r" \(/.*\)")  # where a module stands, in the text of an ImportError
+NEAR = 0.8  # how like a name has to be to be the one that was meant
+OURS = re.compile(r"(No module named|cannot import name '(?P<name>\w+)' from) "
+                  r"'(?P<module>scratchlm(\.\w+)*)'")
 RUNNING = "was running"  # said of the line where the time ended: chance picks it
 LIMITS = {"time": "its time limit", "memory": "it takes more than",
           "request": "it asks for more memory than a case may use"}
@@ -169,16 +174,19 @@ def at_a_limit(lines: Sequence[str]) -> bool:
     return any(words in line for line in lines for words in LIMITS.values())
 
 
-def raised(error: Mapping[str, Any], text: Text, called_by: str = "") -> list[str]:
-    """An exception that the answer did not catch."""
+def raised(error: Mapping[str, Any], text: Text, called_by: str = "",
+           packages: Sequence[Path] = ()) -> list[str]:
+    """An exception that the answer did not catch; ``packages`` hold what it may import of ours."""
     kinds, said = kinds_of(error), str(error.get("text", ""))
     name = kinds[0]
+    if "ImportError" in kinds:
+        said = FILE.sub("", said)
     lines = [plain(f"{name}: {said}" if said else name)]
     own = [line for line in error.get("lines", ()) if isinstance(line, int)]
     if len(own) > 4 and kinds[0] == "RecursionError":
         own = own[-1:]
     lines += [text.at(line) for line in list(dict.fromkeys(own))[-3:]]
-    remedy = _remedy(kinds, said, bool(own), called_by)
+    remedy = _remedy(kinds, said, bool(own), called_by, packages)
     return lines + ([f"→ {remedy}"] if remedy else [])
 
 
@@ -189,7 +197,8 @@ def kinds_of(error: Mapping[str, Any]) -> list[str]:
     return ["an exception"]
 
 
-def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
+def _remedy(kinds: list[str], said: str, own: bool, called_by: str,
+            packages: Sequence[Path]) -> str:
     if kinds[0] == "NotImplementedError":
         return "this part is still to be written: replace `raise NotImplementedError`"
     if "SystemExit" in kinds:
@@ -201,8 +210,8 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
     if "RecursionError" in kinds:
         return "it calls itself more than a thousand levels deep: is there a case in which it " \
                "stops, or is the input that deep?"
-    if "ImportError" in kinds and "scratchlm." in said:
-        return "answers do not see what this chapter adds to scratchlm: write what you need of it"
+    if "ImportError" in kinds and (ours := OURS.search(said)):
+        return _unseen(ours["module"], ours["name"] or "", packages)
     if "ModuleNotFoundError" in kinds:
         return "use only Python's own modules, numpy, and what the exercise names"
     if "OSError" in kinds:
@@ -212,6 +221,37 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
     if not own and called_by and kinds[0] in ("AttributeError", "TypeError"):
         return called_by
     return ""
+
+
+def _unseen(module: str, name: str, packages: Sequence[Path]) -> str:
+    """What to do where a module of ``scratchlm`` is not seen, or a name in one that is."""
+    from difflib import get_close_matches
+
+    seen = {".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__"):
+            path for folder in packages for path in sorted((folder / "scratchlm").rglob("*.py"))}
+    if name and module != "scratchlm":
+        near = get_close_matches(name, _names(seen[module]) if module in seen else (), 1, NEAR)
+        return f"{module} has no `{name}`: is `{near[0]}` meant?" if near else \
+            "answers do not see what this chapter adds to scratchlm: write what you need of it"
+    wanted = (f"{module}.{name}" if name else module).removeprefix("scratchlm.")
+    there = [one.removeprefix("scratchlm.") for one in seen if one != "scratchlm"]
+    if near := get_close_matches(wanted, there, 1, NEAR):
+        return f"there is no scratchlm.{plain(wanted, 60)}: is scratchlm.{near[0]} meant?"
+    outer = ", ".join(one for one in there if "." not in one) or "nothing yet"
+    return f"this exercise sees an earlier scratchlm, without {plain(wanted, 60)}; in it there " \
+           f"is {outer}. Write what else you need"
+
+
+def _names(module: Path) -> list[str]:
+    """The names that a trusted module defines at its top."""
+    names = []
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.append(node.name)
+        else:
+            names += [one.id for one in ast.walk(node)
+                      if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)]
+    return [name for name in names if not name.startswith("_")]
 
 
 def warned(notes: Any, text: Text) -> list[str]:
