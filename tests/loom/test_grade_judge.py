@@ -112,8 +112,11 @@ def test_only_the_cases_that_are_named_run(check: Any) -> None:
     ("import sys\nsys.exit(0)\n", ["SystemExit", "leave out exit()"]),
     ("import os\nos._exit(0)\n", ["ended its own process", "code 0"]),
     ("import os\nos.kill(os.getpid(), 9)\n", ["killed"]),
-    ("import scratchlm.nowhere\n", ["ModuleNotFoundError", "solved without it"]),
-    ("import loom.grade.judge\n", ["ModuleNotFoundError", "solved without it"]),
+    ("import scratchlm.nowhere\n", ["ModuleNotFoundError", "without it", "leave the import out"]),
+    ("import loom.grade.judge\n", ["ModuleNotFoundError", "without it", "leave the import out"]),
+    ("import helper\n", ["No module named 'helper'", "Files beside this one are not"]),
+    ("exit()\n", ["NameError", "leave out exit()"]),
+    ("breakpoint()\n", ["BdbQuit", "no debugger"]),
     ("name = input()\n", ["EOFError", "no keyboard"]),
     ("\0", ["null bytes"]), ("(" * 300 + ")" * 300, ["too many nested"]),
     ("import socket\nsocket.create_connection(('127.0.0.1', 9))\n", ["Error"]),
@@ -153,7 +156,11 @@ def test_lines_are_those_of_the_learners_file(warm: Warm) -> None:
     ("return (i for i in x)", ["a generator", "return the values themselves"]),
     ("return softmax", ["a function", "parentheses"]),
     ("return np.array([[1], [1, 2]], dtype=object)", ["dtype object", "different lengths"]),
-    ("return {1: object()}", ["a value of type object at [1]"]),
+    ("quit()", ["NameError", "leave out exit(), quit()"]),
+    ("import pdb; pdb.set_trace(); return x", ["BdbQuit", "leave out breakpoint()"]),
+    ("import torch; return torch.ones(3)", ["type torch.Tensor", "return a NumPy array"]),
+    ("import torch; return [torch.nn.Parameter(torch.ones(3))]", ["`t.detach().numpy()`"]),
+    ("return {1: object()}", ["arrays, or lists","a value of type object at [1]"]),
     ("return x.view(np.matrix)", ["numpy.matrix"]),
     ("raise NotImplementedError", ["still to be written"]),
     ("return softmax(x)", ["RecursionError", "more than a thousand levels deep", "that deep?"]),
@@ -194,6 +201,14 @@ def test_an_endless_call_is_stopped_and_the_line_is_told(check: Any) -> None:
     assert verdict.seconds < 4
     assert "stopped after 0.5 s, its time limit" in text(verdict)
     assert "answer.py:4   while True: pass" in text(verdict)
+
+
+def test_an_endless_loop_outside_of_functions_has_a_remedy(check: Any,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loom.grade.bench.LOADING", 0.5)
+    said = text(check("while True:\n    pass\n"))
+    assert "its time limit while the file is run" in said
+    assert "\n→ what stands outside of functions runs at every check: is there a loop" in said
 
 
 @pytest.mark.parametrize(("parameters", "words"), [
@@ -255,7 +270,7 @@ def test_what_cannot_be_imported_has_a_remedy(check: Any) -> None:
     cases = 'case("one", lambda r: [3], why="w")'
     no_module = """raise ModuleNotFoundError("No module named 'scratchlm.later'")"""
     for line, remedy in ((no_module, "sees an earlier scratchlm, without later"),
-                         ("import pandas_of_old", "use only Python's own modules")):
+                         ("import pandas_of_old", "put their code above the first exercise")):
         said = text(check(SCALE.replace("    if by", f"    {line}\n    if by"), SCALE, cases))
         assert "ModuleNotFoundError" in said and said.count(remedy) == 1
 

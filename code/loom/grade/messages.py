@@ -25,6 +25,7 @@ FILE = re.compile(r" \(/.*\)")  # where a module stands, in the text of an Impor
 NEAR = 0.8  # how like a name has to be to be the one that was meant
 OURS = re.compile(r"(No module named|cannot import name '(?P<name>\w+)' from) "
                   r"'(?P<module>scratchlm(\.\w+)*)'")
+EXIT = re.compile(r"'(exit|quit)' is not defined")  # there where people type, not in programs
 RUNNING = "was running"  # said of the line where the time ended: chance picks it
 LIMITS = {"time": "its time limit", "memory": "it takes more than",
           "request": "it asks for more memory than a case may use"}
@@ -164,6 +165,9 @@ def ended(reply: Reply, text: Text, file: str, seconds: float, megabytes: int,
         anew = "an import, done anew for each exercise that sees it, " \
             if line and re.match(r"\s*(import|from)\s", line[0]) else ""
         lines.append(text.at(own[0], anew + RUNNING if reply.ended == "time" else ""))
+    if while_ and reply.ended in ("time", "memory"):
+        lines.append("→ what stands outside of functions runs at every check: is there a loop "
+                     "that never ends, or work to leave out?")
     if reply.ended in ("exit", "closed", "malformed"):
         lines.append("→ let the function return its value, and nothing else")
     return lines
@@ -201,8 +205,10 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str,
             packages: Sequence[Path]) -> str:
     if kinds[0] == "NotImplementedError":
         return "this part is still to be written: replace `raise NotImplementedError`"
-    if "SystemExit" in kinds:
-        return "leave out exit() and sys.exit(): return the value instead"
+    if "BdbQuit" in kinds:
+        return "the grader has no debugger: leave out breakpoint(), and print what you want to see"
+    if "SystemExit" in kinds or ("NameError" in kinds and EXIT.search(said)):
+        return "leave out exit(), quit() and sys.exit(): return the value instead"
     if "EOFError" in kinds and "EOF when reading a line" in said:
         return "your answer asks for input, and graders have no keyboard: leave out input()"
     if "MemoryError" in kinds or "DefaultCPUAllocator" in said:  # torch's is a RuntimeError
@@ -213,7 +219,10 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str,
     if "ImportError" in kinds and (ours := OURS.search(said)):
         return _unseen(ours["module"], ours["name"] or "", packages)
     if "ModuleNotFoundError" in kinds:
-        return "use only Python's own modules, numpy, and what the exercise names"
+        if "solved without it" in said:
+            return "leave the import out, and write what you need of it"
+        return "only Python's own modules, numpy and what the exercise names are promised to be " \
+               "there. Files beside this one are not: put their code above the first exercise"
     if "OSError" in kinds:
         return "answers have no network, and see no files but those that they write themselves"
     if "NameError" in kinds:
@@ -294,8 +303,8 @@ def nothing(printed: bool) -> str:
     return "→ your function returns nothing: is there a `return` on every path?"
 
 
-def unsendable(what: str) -> list[str]:
-    """A value of a type that graders do not take."""
+def unsendable(what: str, tensors: bool = True) -> list[str]:
+    """A value of a type that graders do not take; ``tensors`` says whether it may hold them."""
     lines = [f"it returns {plain(what, 120)}, which the grader does not accept"]
     if "generator" in what or "iterator" in what:
         lines.append("→ return the values themselves, in a list or an array")
@@ -304,8 +313,12 @@ def unsendable(what: str) -> list[str]:
     elif "dtype object" in what:
         lines.append("→ an array of objects: do the rows have different lengths, or is there a "
                      "None among the numbers?")
+    elif "torch." in what and not tensors:
+        lines.append("→ this exercise has no tensors: return a NumPy array, "
+                     "such as `t.detach().numpy()` for a tensor t")
     else:
-        lines.append("→ return numbers, text, arrays, tensors, or lists, tuples and dicts of these")
+        lines.append(f"→ return numbers, text, arrays, {'tensors, ' * tensors}or lists, tuples "
+                     "and dicts of these")
     return lines
 
 

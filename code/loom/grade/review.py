@@ -54,7 +54,8 @@ class Review:
             by = f"the grader calls it: is it there, with the {given}?"
             return [*messages.raised(error, self.text, by, self.packages), *notes[:1]]
         if "unsendable" in got:
-            return messages.unsendable(str(got["unsendable"]))
+            return messages.unsendable(str(got["unsendable"]),
+                                       "torch" in self.exercise.libraries)
         if "unsendable_arguments" in got:
             return ["it changes its arguments into what cannot be sent",
                     "→ leave the arguments as they are"]
