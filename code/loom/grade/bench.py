@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from loom.errors import LoomError, Problem
 from loom.grade import messages
 from loom.grade.cases import Call, Case
-from loom.grade.hand import MOST_OUTPUT, Hand, Reply
+from loom.grade.hand import CUT, MOST_OUTPUT, Hand, Reply
 from loom.grade.messages import Text, plain
 from loom.grade.review import Review, unsaid
 from loom.grade.warm import Warm
@@ -76,7 +76,7 @@ class Bench:
         text = "".join(self.printed)
         if len(text) <= MOST_OUTPUT + 200:
             return text
-        return text[:MOST_OUTPUT] + f"\n… cut here: {MOST_OUTPUT:,} characters are shown\n"
+        return text[:MOST_OUTPUT] + f"\n{CUT}: too many characters were printed to keep them\n"
 
     def _drop(self) -> None:
         if self.answer is not None:
