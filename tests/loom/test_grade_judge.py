@@ -158,8 +158,8 @@ def test_lines_are_those_of_the_learners_file(warm: Warm) -> None:
     ("return np.array([[1], [1, 2]], dtype=object)", ["dtype object", "different lengths"]),
     ("quit()", ["NameError", "leave out exit(), quit()"]),
     ("import pdb; pdb.set_trace(); return x", ["BdbQuit", "leave out breakpoint()"]),
-    ("import torch; return torch.ones(3)", ["type torch.Tensor", "return a NumPy array"]),
-    ("import torch; return [torch.nn.Parameter(torch.ones(3))]", ["`t.detach().numpy()`"]),
+    ("return type('Tensor', (), {'__module__': 'torch'})()",
+     ["type torch.Tensor", "return a NumPy array", "`t.detach().numpy()`"]),
     ("return {1: object()}", ["arrays, or lists","a value of type object at [1]"]),
     ("return x.view(np.matrix)", ["numpy.matrix"]),
     ("raise NotImplementedError", ["still to be written"]),
@@ -187,6 +187,23 @@ def test_what_a_call_comes_to_is_told(check: Any, body: str, words: list[str]) -
     assert all(word in found for word in words), found
     assert all(len(o.lines) <= 11 for o in verdict.outcomes)
     assert "grader>" not in found and "loom" not in found
+
+
+@pytest.mark.parametrize(("body", "beside"), [
+    ("return undefined", True), ("exit()", True), ("import sys; sys.exit()", True),
+    ("import os; os._exit(0)", True), ("import ctypes; ctypes.string_at(0)", True),
+    ("import os; os.abort()", True), ("import os; os.close(62)", True), ("input()", True),
+    ("import helper", True), ("import scratchlm", True), ("breakpoint()", True),
+    ("open('/etc/x', 'w')", True), ("return softmax", True), ("return iter(x)", True),
+    ("return (i for i in x)", True), ("return {1: object()}", True), ("return None", True),
+    ("raise NotImplementedError", True),
+    ("return np.zeros(1 << 40)", False), ("while True: pass", False), ("return x[9]", False),
+    ("return softmax(x)", False), ("return [1.0]", False), ("return x", False)])
+def test_what_a_case_says_is_left_out_where_no_value_came(check: Any, body: str,
+                                                          beside: bool) -> None:
+    cases = 'case("a", lambda r: [r.random(3)], why="w", seconds=0.7)'
+    (outcome,) = check(f"import numpy as np\ndef softmax(x):\n    {body}\n", cases=cases).outcomes
+    assert outcome.why and messages.of_the_call(outcome.lines) == beside, outcome.lines
 
 
 def test_an_endless_call_is_stopped_and_the_line_is_told(check: Any) -> None:
@@ -298,6 +315,7 @@ def test_an_import_from_the_package_says_what_is_there(warm: Warm, tmp_path: Pat
     for answer in (f"{line}\n{SCALE}", SCALE.replace("    if by", f"    {line}\n    if by")):
         said = text(judge(one, answer, warm=warm))
         assert remedy in said and str(tmp_path) not in said, said
+        assert messages.of_the_call(said.splitlines())
 
 
 def test_an_import_that_takes_all_the_time_is_named() -> None:

@@ -325,11 +325,22 @@ def unsendable(what: str, tensors: bool = True) -> list[str]:
 OF_THE_CALL = (
     "it changes its argument", "it defines no `", "the grader calls ", "→ the grader calls it",
     "→ this part is still to be written", "→ your function returns nothing",
-    "→ your function prints its result", "it sent the grader no ")
+    "→ your function prints its result", "it sent the grader no ", "→ keep the `def` or `class`",
+    "its file could not be run again", "it returns a generator", "it returns an iterator",
+    "it returns a function", "it returns a value of type", "it ended its own process",
+    "it crashed the interpreter", "it aborted the interpreter", "it broke off the connection",
+    "it wrote to the grader's own channel", "→ leave out exit()", "→ leave the import out",
+    "→ the grader has no debugger", "→ your answer asks for input", "→ answers ",
+    "→ only Python's own modules", "→ there is no scratchlm.", "→ this exercise sees an earlier",
+    "→ scratchlm.", "→ is it spelled ")
 
 
 def of_the_call(lines: Sequence[str]) -> bool:
-    """Whether a report is on the call alone: what a case says of its values is beside it."""
+    """Whether a report is on the call alone: what a case says of its values is beside it.
+
+    Not so where time or memory ended it, or an exception that has no remedy here:
+    what a case says is often why.
+    """
     return any(line.startswith(OF_THE_CALL) for line in lines)
 
 
