@@ -293,8 +293,8 @@ def test_what_cannot_be_imported_has_a_remedy(check: Any) -> None:
 
 
 @pytest.mark.parametrize(("line", "remedy"), [
-    ("from scratchlm.attention import attention", "sees an earlier scratchlm, without attention; "
-     "in it there is data, numerics. Write what else"),
+    ("from scratchlm.attention import attention", "sees an earlier scratchlm, without attention, "
+     "with data, numerics: write what else"),
     ("from scratchlm import attention", "an earlier scratchlm, without attention"),
     ("from scratchlm.nummerics import softmax",
      "there is no scratchlm.nummerics: is scratchlm.numerics meant?"),

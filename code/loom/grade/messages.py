@@ -246,9 +246,9 @@ def _unseen(module: str, name: str, packages: Sequence[Path]) -> str:
     there = [one.removeprefix("scratchlm.") for one in seen if one != "scratchlm"]
     if near := get_close_matches(wanted, there, 1, NEAR):
         return f"there is no scratchlm.{plain(wanted, 60)}: is scratchlm.{near[0]} meant?"
-    outer = ", ".join(one for one in there if "." not in one) or "nothing yet"
-    return f"this exercise sees an earlier scratchlm, without {plain(wanted, 60)}; in it there " \
-           f"is {outer}. Write what else you need"
+    outer = ", ".join(one for one in there if "." not in one) or "nothing in it"
+    return f"this exercise sees an earlier scratchlm, without {plain(wanted, 60)}, " \
+           f"with {outer}: write what else you need"
 
 
 def _names(module: Path) -> list[str]:
