@@ -112,8 +112,11 @@ def test_only_the_cases_that_are_named_run(check: Any) -> None:
     ("import sys\nsys.exit(0)\n", ["SystemExit", "leave out exit()"]),
     ("import os\nos._exit(0)\n", ["ended its own process", "code 0"]),
     ("import os\nos.kill(os.getpid(), 9)\n", ["killed"]),
-    ("import scratchlm.nowhere\n", ["ModuleNotFoundError", "solved without it"]),
-    ("import loom.grade.judge\n", ["ModuleNotFoundError", "solved without it"]),
+    ("import scratchlm.nowhere\n", ["ModuleNotFoundError", "without it", "leave the import out"]),
+    ("import loom.grade.judge\n", ["ModuleNotFoundError", "without it", "leave the import out"]),
+    ("import helper\n", ["No module named 'helper'", "Files beside this one are not"]),
+    ("exit()\n", ["NameError", "leave out exit()"]),
+    ("breakpoint()\n", ["BdbQuit", "no debugger"]),
     ("name = input()\n", ["EOFError", "no keyboard"]),
     ("\0", ["null bytes"]), ("(" * 300 + ")" * 300, ["too many nested"]),
     ("import socket\nsocket.create_connection(('127.0.0.1', 9))\n", ["Error"]),
@@ -153,7 +156,11 @@ def test_lines_are_those_of_the_learners_file(warm: Warm) -> None:
     ("return (i for i in x)", ["a generator", "return the values themselves"]),
     ("return softmax", ["a function", "parentheses"]),
     ("return np.array([[1], [1, 2]], dtype=object)", ["dtype object", "different lengths"]),
-    ("return {1: object()}", ["a value of type object at [1]"]),
+    ("quit()", ["NameError", "leave out exit(), quit()"]),
+    ("import pdb; pdb.set_trace(); return x", ["BdbQuit", "leave out breakpoint()"]),
+    ("return type('Tensor', (), {'__module__': 'torch'})()",
+     ["type torch.Tensor", "return a NumPy array", "`t.detach().numpy()`"]),
+    ("return {1: object()}", ["arrays, or lists","a value of type object at [1]"]),
     ("return x.view(np.matrix)", ["numpy.matrix"]),
     ("raise NotImplementedError", ["still to be written"]),
     ("return softmax(x)", ["RecursionError", "more than a thousand levels deep", "that deep?"]),
@@ -182,6 +189,23 @@ def test_what_a_call_comes_to_is_told(check: Any, body: str, words: list[str]) -
     assert "grader>" not in found and "loom" not in found
 
 
+@pytest.mark.parametrize(("body", "beside"), [
+    ("return undefined", True), ("exit()", True), ("import sys; sys.exit()", True),
+    ("import os; os._exit(0)", True), ("import ctypes; ctypes.string_at(0)", True),
+    ("import os; os.abort()", True), ("import os; os.close(62)", True), ("input()", True),
+    ("import helper", True), ("import scratchlm", True), ("breakpoint()", True),
+    ("open('/etc/x', 'w')", True), ("return softmax", True), ("return iter(x)", True),
+    ("return (i for i in x)", True), ("return {1: object()}", True), ("return None", True),
+    ("raise NotImplementedError", True),
+    ("return np.zeros(1 << 40)", False), ("while True: pass", False), ("return x[9]", False),
+    ("return softmax(x)", False), ("return [1.0]", False), ("return x", False)])
+def test_what_a_case_says_is_left_out_where_no_value_came(check: Any, body: str,
+                                                          beside: bool) -> None:
+    cases = 'case("a", lambda r: [r.random(3)], why="w", seconds=0.7)'
+    (outcome,) = check(f"import numpy as np\ndef softmax(x):\n    {body}\n", cases=cases).outcomes
+    assert outcome.why and messages.of_the_call(outcome.lines) == beside, outcome.lines
+
+
 def test_an_endless_call_is_stopped_and_the_line_is_told(check: Any) -> None:
     answer = """def softmax(x):
     while True:
@@ -194,6 +218,14 @@ def test_an_endless_call_is_stopped_and_the_line_is_told(check: Any) -> None:
     assert verdict.seconds < 4
     assert "stopped after 0.5 s, its time limit" in text(verdict)
     assert "answer.py:4   while True: pass" in text(verdict)
+
+
+def test_an_endless_loop_outside_of_functions_has_a_remedy(check: Any,
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("loom.grade.bench.LOADING", 0.5)
+    said = text(check("while True:\n    pass\n"))
+    assert "its time limit while the file is run" in said
+    assert "\n→ what stands outside of functions runs at every check: is there a loop" in said
 
 
 @pytest.mark.parametrize(("parameters", "words"), [
@@ -254,10 +286,36 @@ def test_each_keywords_raises_and_mentions(check: Any) -> None:
 def test_what_cannot_be_imported_has_a_remedy(check: Any) -> None:
     cases = 'case("one", lambda r: [3], why="w")'
     no_module = """raise ModuleNotFoundError("No module named 'scratchlm.later'")"""
-    for line, remedy in ((no_module, "do not see what this chapter adds"),
-                         ("import pandas_of_old", "use only Python's own modules")):
+    for line, remedy in ((no_module, "sees an earlier scratchlm, without later"),
+                         ("import pandas_of_old", "put their code above the first exercise")):
         said = text(check(SCALE.replace("    if by", f"    {line}\n    if by"), SCALE, cases))
         assert "ModuleNotFoundError" in said and said.count(remedy) == 1
+
+
+@pytest.mark.parametrize(("line", "remedy"), [
+    ("from scratchlm.attention import attention", "sees an earlier scratchlm, without attention, "
+     "with data, numerics: write what else"),
+    ("from scratchlm import attention", "an earlier scratchlm, without attention"),
+    ("from scratchlm.nummerics import softmax",
+     "there is no scratchlm.nummerics: is scratchlm.numerics meant?"),
+    ("from scratchlm import nummerics", "is scratchlm.numerics meant?"),
+    ("import scratchlm.data.batchs", "is scratchlm.data.batches meant?"),
+    ("from scratchlm.numerics import sofmax", "scratchlm.numerics has no `sofmax`: is `softmax`"),
+    ("from scratchlm.numerics import EPSILO", "is `EPSILON` meant?"),
+    ("from scratchlm.numerics import entropy", "do not see what this chapter adds"),
+])
+def test_an_import_from_the_package_says_what_is_there(warm: Warm, tmp_path: Path, line: str,
+                                                       remedy: str) -> None:
+    package = tmp_path / "packages" / "scratchlm"
+    (package / "data").mkdir(parents=True)
+    for path, source in (("__init__.py", ""), ("data/__init__.py", ""), ("data/batches.py", ""),
+                         ("numerics.py", "EPSILON: float = 1e-9\ndef softmax(x): return x\n")):
+        (package / path).write_text(source)
+    one = made(SCALE, 'case("one", lambda r: [3], why="w")', packages=package.parent)
+    for answer in (f"{line}\n{SCALE}", SCALE.replace("    if by", f"    {line}\n    if by")):
+        said = text(judge(one, answer, warm=warm))
+        assert remedy in said and str(tmp_path) not in said, said
+        assert messages.of_the_call(said.splitlines())
 
 
 def test_an_import_that_takes_all_the_time_is_named() -> None:
@@ -413,7 +471,8 @@ def test_output_is_kept_and_cut(check: Any) -> None:
     assert verdict.output == "hello \ufffd[2J\n" and verdict.state == "passed"
     verdict = check("for _ in range(3000): print('x' * 10000)\n" + SOFTMAX)
     assert verdict.state == "passed" and len(verdict.output) < 66000
-    assert "cut here: 30,003,000 bytes were printed" in verdict.output
+    assert verdict.output.endswith(
+        "\n… cut here: 30,003,000 bytes were printed, too many to keep\n")
 
 
 def test_no_frame_of_ours_is_printed(check: Any) -> None:

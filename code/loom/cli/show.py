@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from loom.exercise.model import Exercise
     from loom.grade.judge import Outcome, Verdict
 
-PRINTED = 12  # lines of the answer's own output that are shown
+PRINTED = 12  # lines of the answer's own output that are shown, each cut at the screen's edge
 
 
 @dataclass(frozen=True)
@@ -118,20 +118,32 @@ def _printed(screen: Screen, output: str) -> None:
     lines = output.rstrip().splitlines()
     if not lines:
         return
+    from loom.grade.hand import CUT
+
+    cut = lines.pop() if lines[-1].startswith(CUT) else ""
     screen.text("It printed:", "dim", indent=2)
     for line in lines[:PRINTED]:
-        screen.text(_visible(line), indent=4)
-    if len(lines) > PRINTED:
+        screen.text(_visible(line, screen), indent=4)
+    if cut:
+        screen.text(cut, "dim", indent=4)
+    elif len(lines) > PRINTED:
         left = len(lines) - PRINTED
         screen.text(f"… and {left} more line{'s' * (left != 1)}", "dim", indent=4)
 
 
-def _visible(line: str) -> str:
-    """The line without what would move a terminal's cursor or change its colors."""
+def _visible(line: str, screen: Screen) -> str:
+    """As much of a line as fits, without what moves a terminal's cursor or changes its colors."""
     import unicodedata
 
-    return "".join(c if c == "\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd"
-                   for c in line[:500])
+    from rich.text import Text
+
+    from loom.cli.screen import to_ascii
+
+    line = "".join(c if unicodedata.category(c) not in ("Cc", "Cf", "Cs") else "\ufffd"
+                   for c in line[:500].expandtabs())
+    shown = Text(to_ascii(line) if screen.ascii else line)
+    shown.truncate(screen.width - (6 if screen.ascii else 4), overflow="ellipsis")
+    return shown.plain
 
 
 def _foot(screen: Screen, exercise: Exercise, verdict: Verdict, around: Around) -> None:

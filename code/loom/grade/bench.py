@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from loom.errors import LoomError, Problem
 from loom.grade import messages
 from loom.grade.cases import Call, Case
-from loom.grade.hand import MOST_OUTPUT, Hand, Reply
+from loom.grade.hand import CUT, MOST_OUTPUT, Hand, Reply
 from loom.grade.messages import Text, plain
 from loom.grade.review import Review, unsaid
 from loom.grade.warm import Warm
@@ -50,7 +50,7 @@ class Bench:
                  patience: float | None = None) -> None:
         self.known, self.patience = known, patience
         self.exercise, self.warm, self.seed, self.text = exercise, warm, seed, text
-        self.review = Review(exercise, text, file, seed)
+        self.review = Review(exercise, text, file, seed, _packages(exercise))
         self.source, self.file = source, file
         self.megabytes = max(case.megabytes for case in cases)
         self.cpu = int(2 * LOADING + sum(case.seconds for case in cases) * 20) + 60
@@ -76,7 +76,7 @@ class Bench:
         text = "".join(self.printed)
         if len(text) <= MOST_OUTPUT + 200:
             return text
-        return text[:MOST_OUTPUT] + f"\n… cut here: {MOST_OUTPUT:,} characters are shown\n"
+        return text[:MOST_OUTPUT] + f"\n{CUT}: too many characters were printed to keep them\n"
 
     def _drop(self) -> None:
         if self.answer is not None:
@@ -115,7 +115,7 @@ class Bench:
             return lines
         error = reply.message.get("raised")
         if isinstance(error, dict):
-            return messages.raised(error, self.text)
+            return messages.raised(error, self.text, packages=self.review.packages)
         names = reply.message.get("names")
         self.defined = {one[0]: one[1] is True for one in names if isinstance(one, list)
                         and len(one) == 2 and isinstance(one[0], str)} \

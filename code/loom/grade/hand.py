@@ -17,6 +17,7 @@ from loom.grade.watch import Watch
 from loom.grade.worker import wire
 
 MOST_OUTPUT = 64 << 10  # bytes of what an answer prints that are kept
+CUT = "… cut here"  # how the last line begins of what was printed, if not all is kept
 MOST_TRACE = 32 << 10
 PART = 1 << 18
 SLACK = 64 << 20  # bytes for replies on their way
@@ -83,8 +84,7 @@ class Hand:
         long = text.encode()
         text = long[:MOST_OUTPUT].decode(errors="ignore")
         if self._printed > MOST_OUTPUT or len(long) > MOST_OUTPUT:
-            text += (f"\n… cut here: {self._printed:,} bytes were printed, "
-                     f"{MOST_OUTPUT:,} are shown\n")
+            text += f"\n{CUT}: {self._printed:,} bytes were printed, too many to keep\n"
         return text
 
     def ask(self, message: dict[str, Any], seconds: float, megabytes: int) -> Reply:

@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ from loom.grade.worker.wire import Tensor
 WIDEST = 200
 MOST_LINES = 11  # with the case's `why`, twelve
 ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
+FILE = re.compile(r" \(/.*\)")  # where a module stands, in the text of an ImportError
+NEAR = 0.8  # how like a name has to be to be the one that was meant
+OURS = re.compile(r"(No module named|cannot import name '(?P<name>\w+)' from) "
+                  r"'(?P<module>scratchlm(\.\w+)*)'")
+EXIT = re.compile(r"'(exit|quit)' is not defined")  # there where people type, not in programs
 RUNNING = "was running"  # said of the line where the time ended: chance picks it
 LIMITS = {"time": "its time limit", "memory": "it takes more than",
           "request": "it asks for more memory than a case may use"}
@@ -159,6 +165,9 @@ def ended(reply: Reply, text: Text, file: str, seconds: float, megabytes: int,
         anew = "an import, done anew for each exercise that sees it, " \
             if line and re.match(r"\s*(import|from)\s", line[0]) else ""
         lines.append(text.at(own[0], anew + RUNNING if reply.ended == "time" else ""))
+    if while_ and reply.ended in ("time", "memory"):
+        lines.append("→ what stands outside of functions runs at every check: is there a loop "
+                     "that never ends, or work to leave out?")
     if reply.ended in ("exit", "closed", "malformed"):
         lines.append("→ let the function return its value, and nothing else")
     return lines
@@ -169,16 +178,19 @@ def at_a_limit(lines: Sequence[str]) -> bool:
     return any(words in line for line in lines for words in LIMITS.values())
 
 
-def raised(error: Mapping[str, Any], text: Text, called_by: str = "") -> list[str]:
-    """An exception that the answer did not catch."""
+def raised(error: Mapping[str, Any], text: Text, called_by: str = "",
+           packages: Sequence[Path] = ()) -> list[str]:
+    """An exception that the answer did not catch; ``packages`` hold what it may import of ours."""
     kinds, said = kinds_of(error), str(error.get("text", ""))
     name = kinds[0]
+    if "ImportError" in kinds:
+        said = FILE.sub("", said)
     lines = [plain(f"{name}: {said}" if said else name)]
     own = [line for line in error.get("lines", ()) if isinstance(line, int)]
     if len(own) > 4 and kinds[0] == "RecursionError":
         own = own[-1:]
     lines += [text.at(line) for line in list(dict.fromkeys(own))[-3:]]
-    remedy = _remedy(kinds, said, bool(own), called_by)
+    remedy = _remedy(kinds, said, bool(own), called_by, packages)
     return lines + ([f"→ {remedy}"] if remedy else [])
 
 
@@ -189,11 +201,14 @@ def kinds_of(error: Mapping[str, Any]) -> list[str]:
     return ["an exception"]
 
 
-def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
+def _remedy(kinds: list[str], said: str, own: bool, called_by: str,
+            packages: Sequence[Path]) -> str:
     if kinds[0] == "NotImplementedError":
         return "this part is still to be written: replace `raise NotImplementedError`"
-    if "SystemExit" in kinds:
-        return "leave out exit() and sys.exit(): return the value instead"
+    if "BdbQuit" in kinds:
+        return "the grader has no debugger: leave out breakpoint(), and print what you want to see"
+    if "SystemExit" in kinds or ("NameError" in kinds and EXIT.search(said)):
+        return "leave out exit(), quit() and sys.exit(): return the value instead"
     if "EOFError" in kinds and "EOF when reading a line" in said:
         return "your answer asks for input, and graders have no keyboard: leave out input()"
     if "MemoryError" in kinds or "DefaultCPUAllocator" in said:  # torch's is a RuntimeError
@@ -201,10 +216,13 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
     if "RecursionError" in kinds:
         return "it calls itself more than a thousand levels deep: is there a case in which it " \
                "stops, or is the input that deep?"
-    if "ImportError" in kinds and "scratchlm." in said:
-        return "answers do not see what this chapter adds to scratchlm: write what you need of it"
+    if "ImportError" in kinds and (ours := OURS.search(said)):
+        return _unseen(ours["module"], ours["name"] or "", packages)
     if "ModuleNotFoundError" in kinds:
-        return "use only Python's own modules, numpy, and what the exercise names"
+        if "solved without it" in said:
+            return "leave the import out, and write what you need of it"
+        return "only Python's own modules, numpy and what the exercise names are promised to be " \
+               "there. Files beside this one are not: put their code above the first exercise"
     if "OSError" in kinds:
         return "answers have no network, and see no files but those that they write themselves"
     if "NameError" in kinds:
@@ -212,6 +230,37 @@ def _remedy(kinds: list[str], said: str, own: bool, called_by: str) -> str:
     if not own and called_by and kinds[0] in ("AttributeError", "TypeError"):
         return called_by
     return ""
+
+
+def _unseen(module: str, name: str, packages: Sequence[Path]) -> str:
+    """What to do where a module of ``scratchlm`` is not seen, or a name in one that is."""
+    from difflib import get_close_matches
+
+    seen = {".".join(path.relative_to(folder).with_suffix("").parts).removesuffix(".__init__"):
+            path for folder in packages for path in sorted((folder / "scratchlm").rglob("*.py"))}
+    if name and module != "scratchlm":
+        near = get_close_matches(name, _names(seen[module]) if module in seen else (), 1, NEAR)
+        return f"{module} has no `{name}`: is `{near[0]}` meant?" if near else \
+            "answers do not see what this chapter adds to scratchlm: write what you need of it"
+    wanted = (f"{module}.{name}" if name else module).removeprefix("scratchlm.")
+    there = [one.removeprefix("scratchlm.") for one in seen if one != "scratchlm"]
+    if near := get_close_matches(wanted, there, 1, NEAR):
+        return f"there is no scratchlm.{plain(wanted, 60)}: is scratchlm.{near[0]} meant?"
+    outer = ", ".join(one for one in there if "." not in one) or "nothing in it"
+    return f"this exercise sees an earlier scratchlm, without {plain(wanted, 60)}, " \
+           f"with {outer}: write what else you need"
+
+
+def _names(module: Path) -> list[str]:
+    """The names that a trusted module defines at its top."""
+    names = []
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.append(node.name)
+        else:
+            names += [one.id for one in ast.walk(node)
+                      if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)]
+    return [name for name in names if not name.startswith("_")]
 
 
 def warned(notes: Any, text: Text) -> list[str]:
@@ -254,8 +303,8 @@ def nothing(printed: bool) -> str:
     return "→ your function returns nothing: is there a `return` on every path?"
 
 
-def unsendable(what: str) -> list[str]:
-    """A value of a type that graders do not take."""
+def unsendable(what: str, tensors: bool = True) -> list[str]:
+    """A value of a type that graders do not take; ``tensors`` says whether it may hold them."""
     lines = [f"it returns {plain(what, 120)}, which the grader does not accept"]
     if "generator" in what or "iterator" in what:
         lines.append("→ return the values themselves, in a list or an array")
@@ -264,19 +313,34 @@ def unsendable(what: str) -> list[str]:
     elif "dtype object" in what:
         lines.append("→ an array of objects: do the rows have different lengths, or is there a "
                      "None among the numbers?")
+    elif "torch." in what and not tensors:
+        lines.append("→ this exercise has no tensors: return a NumPy array, "
+                     "such as `t.detach().numpy()` for a tensor t")
     else:
-        lines.append("→ return numbers, text, arrays, tensors, or lists, tuples and dicts of these")
+        lines.append(f"→ return numbers, text, arrays, {'tensors, ' * tensors}or lists, tuples "
+                     "and dicts of these")
     return lines
 
 
 OF_THE_CALL = (
     "it changes its argument", "it defines no `", "the grader calls ", "→ the grader calls it",
     "→ this part is still to be written", "→ your function returns nothing",
-    "→ your function prints its result", "it sent the grader no ")
+    "→ your function prints its result", "it sent the grader no ", "→ keep the `def` or `class`",
+    "its file could not be run again", "it returns a generator", "it returns an iterator",
+    "it returns a function", "it returns a value of type", "it ended its own process",
+    "it crashed the interpreter", "it aborted the interpreter", "it broke off the connection",
+    "it wrote to the grader's own channel", "→ leave out exit()", "→ leave the import out",
+    "→ the grader has no debugger", "→ your answer asks for input", "→ answers ",
+    "→ only Python's own modules", "→ there is no scratchlm.", "→ this exercise sees an earlier",
+    "→ scratchlm.", "→ is it spelled ")
 
 
 def of_the_call(lines: Sequence[str]) -> bool:
-    """Whether a report is on the call alone: what a case says of its values is beside it."""
+    """Whether a report is on the call alone: what a case says of its values is beside it.
+
+    Not so where time or memory ended it, or an exception that has no remedy here:
+    what a case says is often why.
+    """
     return any(line.startswith(OF_THE_CALL) for line in lines)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from loom.errors import LoomError, Problem
@@ -25,12 +26,14 @@ class Review:
         text: the answer's, to quote lines from.
         file: what the answer's worker calls its file.
         seed: of the inputs, for authors.
+        packages: the folder with what the answer may import of the book's package.
     """
 
     exercise: Exercise
     text: Text
     file: str
     seed: int
+    packages: tuple[Path, ...] = ()
 
     def faults(self, case: Case, call: Call, reply: Reply, reference: Reply) -> list[str]:
         """What is wrong with the reply to one call."""
@@ -49,9 +52,10 @@ class Review:
             given = "stub's parameters" if "def " in self.exercise.stub \
                 else "parameters that the statement gives it"
             by = f"the grader calls it: is it there, with the {given}?"
-            return [*messages.raised(error, self.text, by), *notes[:1]]
+            return [*messages.raised(error, self.text, by, self.packages), *notes[:1]]
         if "unsendable" in got:
-            return messages.unsendable(str(got["unsendable"]))
+            return messages.unsendable(str(got["unsendable"]),
+                                       "torch" in self.exercise.libraries)
         if "unsendable_arguments" in got:
             return ["it changes its arguments into what cannot be sent",
                     "→ leave the arguments as they are"]
@@ -76,7 +80,8 @@ class Review:
                     f"→ raise {case.raises} for this argument"]
         kinds = messages.kinds_of(error)
         if case.raises not in kinds:
-            return [*messages.raised(error, self.text), f"expected {case.raises}"]
+            return [*messages.raised(error, self.text, packages=self.packages),
+                    f"expected {case.raises}"]
         lacking = unsaid(case, call, str(error.get("text", "")))
         if lacking:
             return [plain(f"{kinds[0]}: {error.get('text', '')}"),

@@ -360,3 +360,28 @@ def test_why_is_left_out_where_the_call_is_at_fault() -> None:
         file = io.StringIO()
         _case(Screen(file=file, width=88), Outcome("a", 1, 0, "failed", lines, "the reason"))
         assert ("the reason" in file.getvalue()) == shown
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_what_was_printed_is_cut_at_the_screen_s_edge(plain: bool) -> None:
+    import io
+
+    from rich.cells import cell_len
+
+    from loom.cli.screen import Screen
+    from loom.cli.show import _printed
+
+    def shown(output: str) -> list[str]:
+        file = io.StringIO()
+        _printed(Screen(plain, file, 60), output)
+        return file.getvalue().splitlines()
+
+    long = shown("short\n" + "é\t字" * 9000 + "\n" + "x" * 40)
+    assert len(long) == 4 and max(map(cell_len, long)) <= 60
+    assert long[1] == "    short" and long[3] == "    " + "x" * 40
+    assert long[2].endswith("..." if plain else "…")
+    assert shown("a\n" * 15)[-1].strip(" .…") == "and 3 more lines"
+    notice = "cut here: 70,000 bytes were printed, too many to keep"
+    for lines in (5, 500):
+        found = shown("a\n" * lines + f"… {notice}\n")
+        assert len(found) == min(lines, 12) + 2 and found[-1].strip(" .…") == notice
