@@ -491,6 +491,43 @@ def test_one_exercise_can_be_chosen(grade: Grade, folder: Path, book: Book) -> N
         choose_exercises(book, ["there/is/none.md"])
 
 
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """A book of three chapters, the last two with the same exercises under other names."""
+    root = tmp_path_factory.mktemp("two")
+    for name, text in suite.BOOK.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    for other in ("02-other", "03-last"):
+        with (root / "_toc.yml").open("a") as toc:
+            toc.write(f"  - file: book/{other}\n")
+        for source in ("book", "exercises"):
+            text = suite.BOOK[f"{source}/01-small.md"].replace("sec-small", f"sec-{other}")
+            text = text.replace(":id: ", f":id: {other[3:]}-")
+            (root / source / f"{other}.md").write_text(text, encoding="utf-8")
+    return read_book(root)
+
+
+def test_chapters_that_nobody_handed_in_are_not_graded(
+        two: Book, grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(two.root)
+    hand_in(folder, "ann/01_small.py")
+    row = grade()["ann"]
+    assert [*row] == ["student", "softmax", "center", "total", "of", "notes"]
+    assert (row["total"], row["of"], row["notes"]) == ("4", "4", "")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Nobody handed in anything for chapters 2, 3: not graded" in said
+    data = json.loads((folder.parent / "marks.json").read_text())
+    assert data["not_handed_in"] == ["02-other", "03-last"]
+    hand_in(folder, "bob.py", suite.HONEST.replace("exercise softmax", "exercise other-softmax"))
+    rows = grade()
+    assert (rows["bob"]["other-softmax"], rows["bob"]["of"]) == ("2", "8")
+    again = json.loads((folder.parent / "marks.json").read_text())
+    assert (again["not_handed_in"], again["seed"]) == (["03-last"], data["seed"])
+    assert grade(exercises=("2", "3"))["bob"]["of"] == "8"
+
+
 def test_of_two_files_the_answer_that_was_begun_counts(
         tmp_path: Path, exercises: tuple[Exercise, ...]) -> None:
     texts = {"honest": suite.HONEST, "wrong": WRONG, "stub": STUB,

@@ -59,7 +59,6 @@ def grade_folder(wish: Wish) -> None:
     root = find_root()
     book = read_book(root)
     exercises = choose_exercises(book, wish.exercises)
-    points = {e.id: float(sum(case.points for case in load_cases(e))) for e in exercises}
     found = find_submissions(wish.folder, exercises)
     _told_strange(screen, found)
     if not any(one.files for one in found.submissions):
@@ -67,6 +66,13 @@ def grade_folder(wish: Wish) -> None:
                    f"ann/{exercises[0].chapter.replace('-', '_')}.py, or hold lines "
                    f"`# %% exercise {exercises[0].id}`", path=wish.folder)
     about = " ".join(sorted(e.id for e in exercises))
+    absent: dict[str, str] = {}
+    if not wish.exercises:
+        absent = {e.chapter: e.printed.partition(".")[0] for e in exercises
+                  if e.chapter not in found.chapters}
+        exercises = tuple(e for e in exercises if e.chapter not in absent)
+        _told_absent(screen, absent)
+    points = {e.id: float(sum(case.points for case in load_cases(e))) for e in exercises}
     results = Results(root, wish.folder, about)
     with results.held():
         seed = wish.seed if wish.seed is not None else results.seed
@@ -84,7 +90,7 @@ def grade_folder(wish: Wish) -> None:
     if wish.csv:
         files[wish.csv] = csv_text(exercises, points, reports)
     if wish.json:
-        files[wish.json] = json_text(exercises, points, seed, reports, found.strange)
+        files[wish.json] = json_text(exercises, points, seed, reports, found.strange, [*absent])
     write_all(files)
     _summary(screen, reports, sum(points.values()))
     _closing(screen, reports, seed, seconds, [*files])
@@ -134,6 +140,13 @@ def _told_strange(screen: Any, found: Found) -> None:
         screen.text(f"{path}: {why}", "dim", indent=2)
     if count > STRANGE:
         screen.text(f"and {count - STRANGE} more; --json names them all", "dim", indent=2)
+
+
+def _told_absent(screen: Any, chapters: dict[str, str]) -> None:
+    """The chapters that nobody answers, by their names and numbers."""
+    if chapters:
+        screen.text(f"Nobody handed in anything for chapter{'s' * (len(chapters) > 1)} "
+                    f"{', '.join(chapters.values())}: not graded")
 
 
 def _summary(screen: Any, reports: Sequence[Report], points: float) -> None:

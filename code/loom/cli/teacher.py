@@ -21,8 +21,8 @@ def grade(
     jobs: Annotated[int | None, typer.Option(
         "--jobs", "-j", min=1, help="Side by side; one per processor if not given.")] = None,
     exercises: Annotated[list[str] | None, typer.Option(
-        metavar="CHAPTER|ID|FILE", help="What is graded, all of the book if not given; a FILE "
-        "holds your own exercises. May be given again.")] = None,
+        metavar="CHAPTER|ID|FILE", help="What is graded, the chapters that somebody handed in if "
+        "not given; a FILE holds your own exercises. May be given again.")] = None,
     seed: Annotated[int | None, typer.Option(
         min=0, help="Of the inputs; that of the last run if not given.")] = None,
     timeout: Annotated[float, typer.Option(

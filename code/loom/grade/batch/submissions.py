@@ -36,6 +36,7 @@ class File:
     path: PurePosixPath
     digest: str
     version: int = 0  # of several under one name, the highest is the newest
+    chapters: frozenset[str] = frozenset()  # that it answers, by its name or its marks
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,12 @@ class Found:
 
     submissions: list[Submission] = field(default_factory=list)
     strange: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def chapters(self) -> frozenset[str]:
+        """Those that at least one file answers."""
+        return frozenset().union(*(file.chapters for one in self.submissions
+                                   for file in one.files))
 
 
 def find_submissions(folder: Path, exercises: Sequence[Exercise]) -> Found:
@@ -96,9 +103,10 @@ class _Sorter:
 
     def __init__(self, root: Path, exercises: Sequence[Exercise]) -> None:
         self.root = root
-        self.known = {exercise.id.encode() for exercise in exercises}
-        self.chapters = sorted({exercise.chapter.replace("-", "_").lower()
-                                for exercise in exercises}, key=len, reverse=True)
+        self.known = {exercise.id.encode(): exercise.chapter for exercise in exercises}
+        self.named = {exercise.chapter.replace("-", "_").lower(): exercise.chapter
+                      for exercise in exercises}
+        self.chapters = sorted(self.named, key=len, reverse=True)
         self.students: dict[str, list[File]] = {}
         self.notes: dict[str, list[str]] = {}
         self.strange: list[tuple[str, str]] = []
@@ -112,9 +120,11 @@ class _Sorter:
         files = []
         for path in self._below(PurePosixPath(name), student):
             content = self._read(path, student)
-            if content is not None and self._answers(path.stem, content):
-                files.append(File(path, digest_of(content), _version(path.stem)[1]))
-            elif content is not None:
+            if content is None:
+                continue
+            if answered := self._answers(path.stem, content):
+                files.append(File(path, digest_of(content), _version(path.stem)[1], answered))
+            else:
                 self._odd(path, "answers none of these exercises", student)
         self._add(student, files)
 
@@ -135,10 +145,11 @@ class _Sorter:
         content = self._read(path, None)
         if content is None:
             return
-        if not self._answers(path.stem, content):
+        answered = self._answers(path.stem, content)
+        if not answered:
             self._odd(path, "answers none of these exercises", None)
             return
-        self._add(student, [File(path, digest_of(content), version)])
+        self._add(student, [File(path, digest_of(content), version, answered)])
 
     def found(self) -> Found:
         """What there is, students in the order of their names."""
@@ -218,10 +229,12 @@ class _Sorter:
             self._odd(path, error.strerror or str(error), student)
             return None
 
-    def _answers(self, stem: str, content: bytes) -> bool:
-        """Whether a file is one of answers, by its marks or by its name."""
+    def _answers(self, stem: str, content: bytes) -> frozenset[str]:
+        """The chapters that a file answers, by its marks or by its name."""
         marks = {match.lower().strip(b"-") for match in MARKER.findall(content)}
-        return bool(marks & self.known) or self._chapter(_version(stem)[0]) is not None
+        named = self._chapter(_version(stem)[0])
+        return frozenset([*(self.known[mark] for mark in marks & self.known.keys()),
+                          *([self.named[named]] if named else [])])
 
     def _chapter(self, stem: str) -> str | None:
         """The chapter, as part of the name, that a file's name ends with."""
