@@ -453,6 +453,20 @@ def test_without_protection_it_refuses_until_told(
     assert "an answer can use the network" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.skipif(not suite.arena.isolated(), reason="there are no namespaces here")
+def test_without_bubblewrap_namespaces_do_and_are_named(
+        grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("loom.grade.sandbox.shutil.which", lambda name: None)
+    secret = folder.parent / "secret.txt"
+    secret.write_text("mine")
+    hand_in(folder, "ann/01_small.py", suite.HONEST.replace(
+        "    return x - np", f"    open({str(secret)!r})\n    return x - np"))
+    assert grade()["ann"]["total"] == "2"
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No bubblewrap: namespaces keep answers from the network and your files" in said
+
+
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bubblewrap here")
 def test_bubblewrap_is_used_where_it_is(
         grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

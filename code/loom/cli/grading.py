@@ -110,7 +110,7 @@ def _targets(wish: Wish) -> None:
 
 
 def _protected(screen: Any, unsafe: bool) -> bool:
-    """See that answers run apart from this machine.
+    """See that answers run apart from this machine, and say by what if not by bubblewrap.
 
     Returns:
         Whether that is bubblewrap's doing.
@@ -121,6 +121,9 @@ def _protected(screen: Any, unsafe: bool) -> bool:
     from loom.grade.sandbox import sandbox_available
 
     protection = sandbox_available()
+    if protection.apart and not protection.bubblewrap:
+        screen.text("; ".join(("No bubblewrap: namespaces keep answers from the network and your "
+                               "files", *protection.lacks)), "dim")
     if not protection.apart:
         what = "somebody else's answers are not kept apart from this computer: " \
             + "; ".join(protection.sentences)
