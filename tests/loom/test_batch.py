@@ -198,6 +198,11 @@ STRANGE = {
     "an archive": (lambda f: hand_in(f, "bob.zip"), "unpack it first"),
     "an archive inside": (lambda f: hand_in(f, "bob/all.tar.gz"), "unpack it first"),
     "another language": (lambda f: hand_in(f, "bob.txt"), "neither a .py nor a .ipynb"),
+    "an answer as text": (lambda f: hand_in(f, "bob/01_small.py.txt"), "neither a .py"),
+    "an answer without a suffix": (lambda f: hand_in(f, "bob/01_small"), "neither a .py"),
+    "an answer as a letter": (lambda f: hand_in(f, "bob/solution.docx"), "neither a .py"),
+    "an answer as text beside another's": (
+        lambda f: hand_in(f, "ann/my-exercises/01-small (2).txt"), "neither a .py"),
     "another program": (lambda f: hand_in(f, "bob/helper.py", "print(1)\n"), "none of these"),
 }
 
@@ -212,6 +217,36 @@ def test_what_is_nobodys_answer_is_told_and_not_read(
     assert [one.student for one in found.submissions if one.files] == ["ann"]
     assert len(found.strange) == 1
     assert said in found.strange[0][1], found.strange
+
+
+def test_what_lies_beside_answers_is_not_told(
+        folder: Path, exercises: tuple[Exercise, ...]) -> None:
+    for name in ("01_small.py", "readme.txt", ".DS_Store", "plot.png", "__pycache__/a.pyc"):
+        hand_in(folder, f"ann/{name}")
+    assert find_submissions(folder, exercises).strange == []
+    for number in range(40):
+        hand_in(folder, f"bob/data/{number}.csv")
+    hand_in(folder, "cy/plot.png")
+    found = find_submissions(folder, exercises)
+    assert len(found.strange) == 6
+    assert found.strange[-1] == ("bob", "holds 35 more that are neither a .py nor a .ipynb")
+
+
+def test_who_has_nothing_to_grade_reads_why(grade: Grade, folder: Path) -> None:
+    hand_in(folder, "ann/01_small.py")
+    hand_in(folder, "bob/solution.docx")
+    _link(folder / "cy" / "01_small.py", folder / "ann" / "01_small.py")
+    _link(folder / "dan_01_small.py", folder / "ann" / "01_small.py")
+    _link(folder / "eve", folder / "ann")
+    rows = grade()
+    said = {name: row["notes"] for name, row in rows.items() if row["total"] != "4"}
+    link = "is a symbolic link: not followed; nothing to grade"
+    assert said == {"bob": "bob/solution.docx is neither a .py nor a .ipynb; nothing to grade",
+                    "cy": f"cy/01_small.py {link}", "dan": f"dan_01_small.py {link}",
+                    "eve": f"eve {link}"}
+    data = json.loads((folder.parent / "marks.json").read_text())
+    assert [one["path"] for one in data["not_recognized"]] == [
+        "bob/solution.docx", "cy/01_small.py", "dan_01_small.py", "eve"]
 
 
 def test_hidden_folders_are_nobodys(folder: Path, exercises: tuple[Exercise, ...]) -> None:
@@ -264,11 +299,13 @@ def test_a_class(grade: Grade, folder: Path, capsys: pytest.CaptureFixture[str])
 def test_a_second_run_goes_on_with_what_is_new(
         grade: Grade, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hand_in(folder, "ann/01_small.py")
-    hand_in(folder, "bob/01_small.py", WRONG)
+    hand_in(folder, "bob/01_small.py", "# all of it not started\n")
     first = grade()
     seed = json.loads((folder.parent / "marks.json").read_text())["seed"]
     capsys.readouterr()
+    written = [path.read_bytes() for path in sorted(folder.parent.glob("marks.*"))]
     assert grade() == first
+    assert [path.read_bytes() for path in sorted(folder.parent.glob("marks.*"))] == written
     assert "2 submissions: 0 graded, 2 from earlier runs" in capsys.readouterr().out
     hand_in(folder, "bob/01_small.py")
     hand_in(folder, "cy/01_small.py", WRONG)
