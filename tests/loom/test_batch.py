@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,13 +17,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+import typer
 
 from loom.book.toc import Book, read_book
 from loom.cli.grading import Wish, grade_folder
+from loom.cli.teacher import prove
 from loom.errors import LoomError
 from loom.exercise.model import Exercise
 from loom.exercise.own import choose_exercises
-from loom.exercise.source import all_exercises
+from loom.exercise.source import all_exercises, read_exercises
 from loom.grade.batch import batch, grader
 from loom.grade.batch.marks import cell
 from loom.grade.batch.results import Results
@@ -540,6 +543,36 @@ def test_one_exercise_can_be_chosen(grade: Grade, folder: Path, book: Book) -> N
         choose_exercises(book, ["centered"])
     with pytest.raises(LoomError, match="no such file"):
         choose_exercises(book, ["there/is/none.md"])
+
+
+def test_a_file_of_ones_own_is_graded_and_proven_where_it_lies(
+        book: Book, grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv("LOOM_ROOT", str(book.root))
+    text = suite.EXERCISES.replace(":section: sec-small\n", "")
+    Path("mine.md").write_text(text, encoding="utf-8")
+    hand_in(folder, "ann/mine.py")
+    assert grade(exercises=("mine.md",))["ann"]["total"] == "4"
+    with pytest.raises(typer.Exit):  # too few wrong answers for the book
+        prove(["mine.md"], jobs=1)
+    said = capsys.readouterr().out
+    assert "proving 2 exercises" in said and said.count("50/50") == 2
+    with pytest.raises(LoomError, match="there is no such file of exercises"):
+        grade(exercises=("none.md",))
+    with pytest.raises(LoomError, match="`:section:` is missing"):
+        read_exercises(Path("mine.md"), book.chapters[1])
+
+
+def test_the_pages_own_exercise_is_one_of_this_book_too(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "book" / "for-teachers.md").read_text(encoding="utf-8")
+    cells = re.findall(r"%%writefile (?:-a )?exercises/01-scores\.md\n(.*?)^`````$", page,
+                       re.DOTALL | re.MULTILINE)
+    own = tmp_path / "mine.md"
+    own.write_text("".join(cells), encoding="utf-8")
+    [exercise] = choose_exercises(read_book(root), [str(own)])
+    assert (exercise.id, len(cells)) == ("shares", 4)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loom.book.toc import find_root, read_book
+from loom.book.toc import read_book
 from loom.errors import fail
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def grade_folder(wish: Wish) -> None:
         LoomError: no submissions, no protection, exercises that are wrong.
     """
     from loom.cli.screen import Screen
+    from loom.desk.desk import find_book
     from loom.exercise.bundle import write_bundle
     from loom.exercise.own import choose_exercises
     from loom.files import write_all
@@ -56,7 +57,7 @@ def grade_folder(wish: Wish) -> None:
 
     _targets(wish)
     screen = Screen()
-    root = find_root()
+    root = find_book()
     book = read_book(root)
     exercises = choose_exercises(book, wish.exercises)
     found = find_submissions(wish.folder, exercises)

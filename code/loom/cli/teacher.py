@@ -44,9 +44,9 @@ def grade(
 @app.command()
 def prove(
     wanted: Annotated[list[str] | None, typer.Argument(
-        metavar="[CHAPTERS|EXERCISES]…",
-        help="What to prove; if nothing is said, the exercises that changed, "
-             "and one of every other chapter.",
+        metavar="[CHAPTER|ID|FILE]…",
+        help="What to prove, a FILE of your own exercises too; if nothing is said, the "
+             "exercises that changed, and one of every other chapter.",
     )] = None,
     everything: Annotated[bool, typer.Option(
         "--all", help="The whole book, and its exports in other people's graders.")] = False,
@@ -57,8 +57,9 @@ def prove(
     """Prove that the graders are sound. Right answers pass, wrong ones do not."""
     from loom.book.toc import read_book
     from loom.cli.proofs import prove_book
+    from loom.desk.desk import find_book
 
-    if not prove_book(read_book(), wanted or [], everything, skip or [], jobs):
+    if not prove_book(read_book(find_book()), wanted or [], everything, skip or [], jobs):
         raise typer.Exit(1)
 
 
