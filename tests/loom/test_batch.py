@@ -6,6 +6,7 @@ import csv
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,13 +17,15 @@ from pathlib import Path
 
 import psutil
 import pytest
+import typer
 
 from loom.book.toc import Book, read_book
 from loom.cli.grading import Wish, grade_folder
+from loom.cli.teacher import prove
 from loom.errors import LoomError
 from loom.exercise.model import Exercise
 from loom.exercise.own import choose_exercises
-from loom.exercise.source import all_exercises
+from loom.exercise.source import all_exercises, read_exercises
 from loom.grade.batch import batch, grader
 from loom.grade.batch.marks import cell
 from loom.grade.batch.results import Results
@@ -198,6 +201,11 @@ STRANGE = {
     "an archive": (lambda f: hand_in(f, "bob.zip"), "unpack it first"),
     "an archive inside": (lambda f: hand_in(f, "bob/all.tar.gz"), "unpack it first"),
     "another language": (lambda f: hand_in(f, "bob.txt"), "neither a .py nor a .ipynb"),
+    "an answer as text": (lambda f: hand_in(f, "bob/01_small.py.txt"), "neither a .py"),
+    "an answer without a suffix": (lambda f: hand_in(f, "bob/01_small"), "neither a .py"),
+    "an answer as a letter": (lambda f: hand_in(f, "bob/solution.docx"), "neither a .py"),
+    "an answer as text beside another's": (
+        lambda f: hand_in(f, "ann/my-exercises/01-small (2).txt"), "neither a .py"),
     "another program": (lambda f: hand_in(f, "bob/helper.py", "print(1)\n"), "none of these"),
 }
 
@@ -212,6 +220,36 @@ def test_what_is_nobodys_answer_is_told_and_not_read(
     assert [one.student for one in found.submissions if one.files] == ["ann"]
     assert len(found.strange) == 1
     assert said in found.strange[0][1], found.strange
+
+
+def test_what_lies_beside_answers_is_not_told(
+        folder: Path, exercises: tuple[Exercise, ...]) -> None:
+    for name in ("01_small.py", "readme.txt", ".DS_Store", "plot.png", "__pycache__/a.pyc"):
+        hand_in(folder, f"ann/{name}")
+    assert find_submissions(folder, exercises).strange == []
+    for number in range(40):
+        hand_in(folder, f"bob/data/{number}.csv")
+    hand_in(folder, "cy/plot.png")
+    found = find_submissions(folder, exercises)
+    assert len(found.strange) == 6
+    assert found.strange[-1] == ("bob", "holds 35 more that are neither a .py nor a .ipynb")
+
+
+def test_who_has_nothing_to_grade_reads_why(grade: Grade, folder: Path) -> None:
+    hand_in(folder, "ann/01_small.py")
+    hand_in(folder, "bob/solution.docx")
+    _link(folder / "cy" / "01_small.py", folder / "ann" / "01_small.py")
+    _link(folder / "dan_01_small.py", folder / "ann" / "01_small.py")
+    _link(folder / "eve", folder / "ann")
+    rows = grade()
+    said = {name: row["notes"] for name, row in rows.items() if row["total"] != "4"}
+    link = "is a symbolic link: not followed; nothing to grade"
+    assert said == {"bob": "bob/solution.docx is neither a .py nor a .ipynb; nothing to grade",
+                    "cy": f"cy/01_small.py {link}", "dan": f"dan_01_small.py {link}",
+                    "eve": f"eve {link}"}
+    data = json.loads((folder.parent / "marks.json").read_text())
+    assert [one["path"] for one in data["not_recognized"]] == [
+        "bob/solution.docx", "cy/01_small.py", "dan_01_small.py", "eve"]
 
 
 def test_hidden_folders_are_nobodys(folder: Path, exercises: tuple[Exercise, ...]) -> None:
@@ -264,11 +302,13 @@ def test_a_class(grade: Grade, folder: Path, capsys: pytest.CaptureFixture[str])
 def test_a_second_run_goes_on_with_what_is_new(
         grade: Grade, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     hand_in(folder, "ann/01_small.py")
-    hand_in(folder, "bob/01_small.py", WRONG)
+    hand_in(folder, "bob/01_small.py", "# all of it not started\n")
     first = grade()
     seed = json.loads((folder.parent / "marks.json").read_text())["seed"]
     capsys.readouterr()
+    written = [path.read_bytes() for path in sorted(folder.parent.glob("marks.*"))]
     assert grade() == first
+    assert [path.read_bytes() for path in sorted(folder.parent.glob("marks.*"))] == written
     assert "2 submissions: 0 graded, 2 from earlier runs" in capsys.readouterr().out
     hand_in(folder, "bob/01_small.py")
     hand_in(folder, "cy/01_small.py", WRONG)
@@ -453,6 +493,20 @@ def test_without_protection_it_refuses_until_told(
     assert "an answer can use the network" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.skipif(not suite.arena.isolated(), reason="there are no namespaces here")
+def test_without_bubblewrap_namespaces_do_and_are_named(
+        grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr("loom.grade.sandbox.shutil.which", lambda name: None)
+    secret = folder.parent / "secret.txt"
+    secret.write_text("mine")
+    hand_in(folder, "ann/01_small.py", suite.HONEST.replace(
+        "    return x - np", f"    open({str(secret)!r})\n    return x - np"))
+    assert grade()["ann"]["total"] == "2"
+    said = " ".join(capsys.readouterr().out.split())
+    assert "No bubblewrap: namespaces keep answers from the network and your files" in said
+
+
 @pytest.mark.skipif(shutil.which("bwrap") is None, reason="there is no bubblewrap here")
 def test_bubblewrap_is_used_where_it_is(
         grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,6 +543,73 @@ def test_one_exercise_can_be_chosen(grade: Grade, folder: Path, book: Book) -> N
         choose_exercises(book, ["centered"])
     with pytest.raises(LoomError, match="no such file"):
         choose_exercises(book, ["there/is/none.md"])
+
+
+def test_a_file_of_ones_own_is_graded_and_proven_where_it_lies(
+        book: Book, grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(folder.parent)
+    monkeypatch.setenv("LOOM_ROOT", str(book.root))
+    text = suite.EXERCISES.replace(":section: sec-small\n", "")
+    Path("mine.md").write_text(text, encoding="utf-8")
+    hand_in(folder, "ann/mine.py")
+    assert grade(exercises=("mine.md",))["ann"]["total"] == "4"
+    with pytest.raises(typer.Exit):  # too few wrong answers for the book
+        prove(["mine.md"], jobs=1)
+    said = capsys.readouterr().out
+    assert "proving 2 exercises" in said and said.count("50/50") == 2
+    with pytest.raises(LoomError, match="there is no such file of exercises"):
+        grade(exercises=("none.md",))
+    with pytest.raises(LoomError, match="`:section:` is missing"):
+        read_exercises(Path("mine.md"), book.chapters[1])
+
+
+def test_the_pages_own_exercise_is_one_of_this_book_too(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    page = (root / "book" / "for-teachers.md").read_text(encoding="utf-8")
+    cells = re.findall(r"%%writefile (?:-a )?exercises/01-scores\.md\n(.*?)^`````$", page,
+                       re.DOTALL | re.MULTILINE)
+    own = tmp_path / "mine.md"
+    own.write_text("".join(cells), encoding="utf-8")
+    [exercise] = choose_exercises(read_book(root), [str(own)])
+    assert (exercise.id, len(cells)) == ("shares", 4)
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Book:
+    """A book of three chapters, the last two with the same exercises under other names."""
+    root = tmp_path_factory.mktemp("two")
+    for name, text in suite.BOOK.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    for other in ("02-other", "03-last"):
+        with (root / "_toc.yml").open("a") as toc:
+            toc.write(f"  - file: book/{other}\n")
+        for source in ("book", "exercises"):
+            text = suite.BOOK[f"{source}/01-small.md"].replace("sec-small", f"sec-{other}")
+            text = text.replace(":id: ", f":id: {other[3:]}-")
+            (root / source / f"{other}.md").write_text(text, encoding="utf-8")
+    return read_book(root)
+
+
+def test_chapters_that_nobody_handed_in_are_not_graded(
+        two: Book, grade: Grade, folder: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(two.root)
+    hand_in(folder, "ann/01_small.py")
+    row = grade()["ann"]
+    assert [*row] == ["student", "softmax", "center", "total", "of", "notes"]
+    assert (row["total"], row["of"], row["notes"]) == ("4", "4", "")
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Nobody handed in anything for chapters 2, 3: not graded" in said
+    data = json.loads((folder.parent / "marks.json").read_text())
+    assert data["not_handed_in"] == ["02-other", "03-last"]
+    hand_in(folder, "bob.py", suite.HONEST.replace("exercise softmax", "exercise other-softmax"))
+    rows = grade()
+    assert (rows["bob"]["other-softmax"], rows["bob"]["of"]) == ("2", "8")
+    again = json.loads((folder.parent / "marks.json").read_text())
+    assert (again["not_handed_in"], again["seed"]) == (["03-last"], data["seed"])
+    assert grade(exercises=("2", "3"))["bob"]["of"] == "8"
 
 
 def test_of_two_files_the_answer_that_was_begun_counts(

@@ -175,7 +175,7 @@ def _processes() -> Iterator[Finding]:
             "namespaces: sysctl kernel.apparmor_restrict_unprivileged_userns")
     where = shutil.which("bwrap")
     yield Finding("✓", "bubblewrap", where) if where else Finding(
-        "!", "bubblewrap", "is not installed; only grading the work of others needs it",
+        "!", "bubblewrap", "is not installed; only grading the work of others uses it",
         "apt install bubblewrap (Debian, Ubuntu), dnf install bubblewrap (Fedora)")
 
 

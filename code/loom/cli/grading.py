@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from loom.book.toc import find_root, read_book
+from loom.book.toc import read_book
 from loom.errors import fail
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def grade_folder(wish: Wish) -> None:
         LoomError: no submissions, no protection, exercises that are wrong.
     """
     from loom.cli.screen import Screen
+    from loom.desk.desk import find_book
     from loom.exercise.bundle import write_bundle
     from loom.exercise.own import choose_exercises
     from loom.files import write_all
@@ -56,10 +57,9 @@ def grade_folder(wish: Wish) -> None:
 
     _targets(wish)
     screen = Screen()
-    root = find_root()
+    root = find_book()
     book = read_book(root)
     exercises = choose_exercises(book, wish.exercises)
-    points = {e.id: float(sum(case.points for case in load_cases(e))) for e in exercises}
     found = find_submissions(wish.folder, exercises)
     _told_strange(screen, found)
     if not any(one.files for one in found.submissions):
@@ -67,6 +67,13 @@ def grade_folder(wish: Wish) -> None:
                    f"ann/{exercises[0].chapter.replace('-', '_')}.py, or hold lines "
                    f"`# %% exercise {exercises[0].id}`", path=wish.folder)
     about = " ".join(sorted(e.id for e in exercises))
+    absent: dict[str, str] = {}
+    if not wish.exercises:
+        absent = {e.chapter: e.printed.partition(".")[0] for e in exercises
+                  if e.chapter not in found.chapters}
+        exercises = tuple(e for e in exercises if e.chapter not in absent)
+        _told_absent(screen, absent)
+    points = {e.id: float(sum(case.points for case in load_cases(e))) for e in exercises}
     results = Results(root, wish.folder, about)
     with results.held():
         seed = wish.seed if wish.seed is not None else results.seed
@@ -84,7 +91,7 @@ def grade_folder(wish: Wish) -> None:
     if wish.csv:
         files[wish.csv] = csv_text(exercises, points, reports)
     if wish.json:
-        files[wish.json] = json_text(exercises, points, seed, reports, found.strange)
+        files[wish.json] = json_text(exercises, points, seed, reports, found.strange, [*absent])
     write_all(files)
     _summary(screen, reports, sum(points.values()))
     _closing(screen, reports, seed, seconds, [*files])
@@ -104,7 +111,7 @@ def _targets(wish: Wish) -> None:
 
 
 def _protected(screen: Any, unsafe: bool) -> bool:
-    """See that answers run apart from this machine.
+    """See that answers run apart from this machine, and say by what if not by bubblewrap.
 
     Returns:
         Whether that is bubblewrap's doing.
@@ -115,6 +122,9 @@ def _protected(screen: Any, unsafe: bool) -> bool:
     from loom.grade.sandbox import sandbox_available
 
     protection = sandbox_available()
+    if protection.apart and not protection.bubblewrap:
+        screen.text("; ".join(("No bubblewrap: namespaces keep answers from the network and your "
+                               "files", *protection.lacks)), "dim")
     if not protection.apart:
         what = "somebody else's answers are not kept apart from this computer: " \
             + "; ".join(protection.sentences)
@@ -134,6 +144,13 @@ def _told_strange(screen: Any, found: Found) -> None:
         screen.text(f"{path}: {why}", "dim", indent=2)
     if count > STRANGE:
         screen.text(f"and {count - STRANGE} more; --json names them all", "dim", indent=2)
+
+
+def _told_absent(screen: Any, chapters: dict[str, str]) -> None:
+    """The chapters that nobody answers, by their names and numbers."""
+    if chapters:
+        screen.text(f"Nobody handed in anything for chapter{'s' * (len(chapters) > 1)} "
+                    f"{', '.join(chapters.values())}: not graded")
 
 
 def _summary(screen: Any, reports: Sequence[Report], points: float) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,7 @@ def prove_book(book: Book, wanted: Iterable[str], everything: bool, skip: Iterab
 
     Args:
         book: the book.
-        wanted: chapters or exercises; those that have changed, if there are none.
+        wanted: chapters, exercises or files; those that have changed, if there are none.
         everything: the whole book, and the proofs that take minutes.
         skip: numbers of proofs to leave out.
         jobs: processes.
@@ -69,8 +70,9 @@ def prove_book(book: Book, wanted: Iterable[str], everything: bool, skip: Iterab
             for problem in problems:
                 sound = False
                 console.print(f"{findings.exercise}, proof {number}: {problem}", markup=False)
+    own = all(exercise.packages is not None for exercise in exercises)  # none of the book's
     for number, (what, suite) in SUITES.items():
-        skipped = number in set(skip) or (number == 11 and not everything)
+        skipped = number in set(skip) or (number == 11 and not everything) or own
         sound = _suite(console, book.root, number, what, suite, skipped) and sound
     seconds = time.monotonic() - started
     console.print(f"{'proven' if sound else 'NOT PROVEN'}, in {seconds / 60:.1f} minutes")
@@ -124,17 +126,16 @@ def _git(root: Path, *arguments: str) -> str | None:
 
 
 def _chosen(book: Book, wanted: list[str], everything: bool) -> list[Exercise]:
-    from loom.exercise.source import exercises_of, find
+    from loom.exercise.own import choose_exercises
+    from loom.exercise.package import package_folder
+    from loom.exercise.source import FOLDER, exercises_of
 
-    by_chapter = exercises_of(book)
     if wanted:
-        chosen: dict[str, Exercise] = {}
-        for text in wanted:
-            group: Iterable[Exercise] = (
-                by_chapter.get(book.chapter(text).name, ())
-                if text.isdigit() or text in by_chapter else (find(book, text),))
-            chosen |= {exercise.id: exercise for exercise in group}
-        return list(chosen.values())
+        # an exercise of the book finds its package by where it stands
+        return [e if e.path.parent.resolve() == (book.root / FOLDER).resolve()
+                else replace(e, packages=package_folder(book, e))
+                for e in choose_exercises(book, wanted)]
+    by_chapter = exercises_of(book)
     if not everything:
         return recent(book, by_chapter)
     return [exercise for exercises in by_chapter.values() for exercise in exercises]

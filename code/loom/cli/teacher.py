@@ -21,8 +21,8 @@ def grade(
     jobs: Annotated[int | None, typer.Option(
         "--jobs", "-j", min=1, help="Side by side; one per processor if not given.")] = None,
     exercises: Annotated[list[str] | None, typer.Option(
-        metavar="CHAPTER|ID|FILE", help="What is graded, all of the book if not given; a FILE "
-        "holds your own exercises. May be given again.")] = None,
+        metavar="CHAPTER|ID|FILE", help="What is graded, the chapters that somebody handed in if "
+        "not given; a FILE holds your own exercises. May be given again.")] = None,
     seed: Annotated[int | None, typer.Option(
         min=0, help="Of the inputs; that of the last run if not given.")] = None,
     timeout: Annotated[float, typer.Option(
@@ -44,9 +44,9 @@ def grade(
 @app.command()
 def prove(
     wanted: Annotated[list[str] | None, typer.Argument(
-        metavar="[CHAPTERS|EXERCISES]…",
-        help="What to prove; if nothing is said, the exercises that changed, "
-             "and one of every other chapter.",
+        metavar="[CHAPTER|ID|FILE]…",
+        help="What to prove, a FILE of your own exercises too; if nothing is said, the "
+             "exercises that changed, and one of every other chapter.",
     )] = None,
     everything: Annotated[bool, typer.Option(
         "--all", help="The whole book, and its exports in other people's graders.")] = False,
@@ -57,8 +57,9 @@ def prove(
     """Prove that the graders are sound. Right answers pass, wrong ones do not."""
     from loom.book.toc import read_book
     from loom.cli.proofs import prove_book
+    from loom.desk.desk import find_book
 
-    if not prove_book(read_book(), wanted or [], everything, skip or [], jobs):
+    if not prove_book(read_book(find_book()), wanted or [], everything, skip or [], jobs):
         raise typer.Exit(1)
 
 

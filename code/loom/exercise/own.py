@@ -62,10 +62,7 @@ def choose_exercises(book: Book, wanted: Sequence[str]) -> tuple[Exercise, ...]:
 
 def _meant(book: Book, text: str, read: Reader) -> tuple[Exercise, ...]:
     path = Path(text)
-    if path.suffix == ".md" and (path.is_file() or len(path.parts) > 1):
-        if not path.is_file():
-            raise fail("there is no such file of exercises", "see that its name is right",
-                       path=path)
+    if path.suffix == ".md" and path.is_file():
         chapter = next((c for c in book.chapters
                         if source_path(book, c).resolve() == path.resolve()), None)
         return own_exercises(book, path) if chapter is None \
@@ -76,13 +73,16 @@ def _meant(book: Book, text: str, read: Reader) -> tuple[Exercise, ...]:
             if not source_path(book, chapter).is_file():
                 raise fail(f"chapter {text} has no exercises", "`loom list` shows what there is")
             return exercises_of(book)[chapter.name]
+    if path.suffix == ".md":
+        raise fail("there is no such file of exercises", "see that its name is right, and "
+                   f"that it lies in {path.absolute().parent}", path=path)
     return (find(book, text, read),)
 
 
 def own_exercises(book: Book, path: Path) -> tuple[Exercise, ...]:
     """The exercises of a file that belongs to no chapter.
 
-    Their ``section`` may be a label of the file or of the book, and their
+    Their ``section`` may be left out, or be one of another book's, and their
     answers see the whole book's ``scratchlm`` unless ``:package:`` says less.
 
     Raises:
@@ -91,9 +91,7 @@ def own_exercises(book: Book, path: Path) -> tuple[Exercise, ...]:
     numbers = [chapter.number for chapter in book.chapters if chapter.number is not None]
     match = re.match(r"(\d+)", path.stem)
     number = int(match[1]) if match else max(numbers, default=0) + 1
-    labels = tuple(s for chapter in book.chapters for s in chapter.sections)
-    own = read_chapter(path, len(book.chapters), number)
-    found = read_exercises(path, replace(own, sections=(*own.sections, *labels)))
+    found = read_exercises(path, read_chapter(path, len(book.chapters), number))
     last = next((c.name for c in reversed(book.chapters) if c.number is not None), None)
     names = {chapter.name for chapter in book.chapters if chapter.number is not None}
     problems = [Problem(e.place, f"`:package: {e.package}` is no chapter of the book",

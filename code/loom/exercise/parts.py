@@ -106,7 +106,7 @@ class Maker:
             id=options["id"], title=self.directive.argument, chapter=self.chapter.name,
             chapter_number=self.chapter.number or 0, number=self.number,
             minutes=int(options["minutes"]), level=int(options["level"]),
-            section=options["section"], libraries=_libraries(options),
+            section=options.get("section", ""), libraries=_libraries(options),
             package=options.get("package"), statement=self.directive.text,
             statement_line=self.directive.text_line, stub=parts.stub, solution=parts.solution,
             answer_line=answer.line, names=names, asked=asked, hints=hints,
@@ -128,7 +128,10 @@ class Maker:
         if not self.directive.text.strip():
             self.problem(at, "an exercise without a statement",
                          "say what is given, what to write, the shapes, what “done” means")
+        own = self.path == self.chapter.path  # it belongs to no chapter of the book
         for key in REQUIRED:
+            if own and key == "section" and key not in found:
+                continue
             if not found.get(key):
                 self.problem(line.get(key, at), f"`:{key}:` is missing" if key not in found
                              else f"`:{key}:` says nothing", f"add `:{key}: …` below the title")
@@ -143,7 +146,7 @@ class Maker:
             self.problem(line["minutes"], f"`:minutes: {minutes}` is no time",
                          f"a whole number of minutes, from 1 to {LONGEST}")
         labels = [s.label for s in self.chapter.sections if s.label]
-        if found.get("section") and found["section"] not in labels:
+        if not own and found.get("section") and found["section"] not in labels:
             self.problem(line["section"], f"{self.chapter.name} has no section "
                          f"`{found['section']}`", nearest(found["section"], labels))
         for library in _words(found.get("libraries", "")):

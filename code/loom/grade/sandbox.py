@@ -65,11 +65,13 @@ class Protection:
         apart: whether answers run apart from the rest of the computer.
         bubblewrap: whether that is bubblewrap's doing, and not ours alone.
         sentences: what is protected, and what is not.
+        lacks: what is missing although they run apart.
     """
 
     apart: bool
     bubblewrap: bool
     sentences: tuple[str, ...]
+    lacks: tuple[str, ...] = ()
 
 
 PROTECTED = ("no answer reaches the network", "no answer sees or writes your files: it sees "
@@ -103,7 +105,7 @@ def sandbox_available() -> Protection:
         warm.ready()
         if warm.caged:
             lacks = (f"but {warm.lacks}",) if warm.lacks else ()
-            return Protection(True, False, (ALWAYS, *PROTECTED, *lacks))
+            return Protection(True, False, (ALWAYS, *PROTECTED, *lacks), lacks)
         reason = reason or warm.lacks
     left = OPEN_LINUX if sys.platform == "linux" else OPEN
     return Protection(False, False, (ALWAYS, *left, *((reason,) if reason else ())))

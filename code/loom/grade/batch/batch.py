@@ -107,7 +107,8 @@ def grade(plan: Plan, submissions: Sequence[Submission], results: Results, *,
         if kept is not None:
             report = Report(submission, kept["verdicts"], kept["notes"], kept["seconds"], False)
         elif not submission.files:
-            report = Report(submission, notes=["nothing to grade"], fresh=False)
+            report = Report(submission, notes=[*submission.notes, "nothing to grade"],
+                            fresh=False)
         else:
             waiting.put((number, submission))
             continue

@@ -59,8 +59,9 @@ def number(value: float | None) -> str:
 
 
 def json_text(exercises: Sequence[Exercise], points: dict[str, float], seed: int,
-              reports: Sequence[Report], strange: Sequence[tuple[str, str]]) -> str:
-    """All verdicts as JSON."""
+              reports: Sequence[Report], strange: Sequence[tuple[str, str]],
+              absent: Sequence[str] = ()) -> str:
+    """All verdicts as JSON; ``absent`` are chapters that nobody answers."""
     data: dict[str, Any] = {
         "format": 1, "seed": seed, "exercises": [
             {"id": e.id, "title": e.title, "number": e.printed, "points": points.get(e.id)}
@@ -71,5 +72,6 @@ def json_text(exercises: Sequence[Exercise], points: dict[str, float], seed: int
              "files": [{"path": shown(str(f.path)), "sha256": f.digest}
                        for f in report.submission.files],
              "notes": report.notes, "verdicts": report.verdicts} for report in reports],
-        "not_recognized": [{"path": path, "why": why} for path, why in strange]}
+        "not_recognized": [{"path": path, "why": why} for path, why in strange],
+        "not_handed_in": list(absent)}
     return json.dumps(data, ensure_ascii=False, indent=1) + "\n"

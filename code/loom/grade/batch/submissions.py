@@ -22,6 +22,10 @@ DEEPEST = 8  # folders within a submission
 MOST_ENTRIES = 20_000  # in one submission
 MOST_FILES = 20  # of answers, in one submission
 SKIPPED = frozenset({"__MACOSX", "__pycache__", "node_modules", "site-packages", "venv"})
+KNOWN = frozenset({*SUFFIXES, *PACKED})
+USUAL = frozenset({".png", ".jpg", ".jpeg", ".gif", ".svg", ".pyc", ".npy", ".npz", ".pt", ".ini",
+                   ".db"})  # beside answers, or made by systems: not worth a line
+MOST_OTHERS = 5  # lines about one student's files that are no answers
 MOODLE = re.compile(r"(?P<who>.+?)_(?P<id>\d+)_assignsubmission_(file|onlinetext)_?(?P<file>.*)")
 CANVAS = re.compile(r"(?P<who>[^_]+?)(_late)?_\d+_\d+_(?P<file>.+?)(-(?P<version>\d+))?",
                     re.IGNORECASE)
@@ -36,6 +40,7 @@ class File:
     path: PurePosixPath
     digest: str
     version: int = 0  # of several under one name, the highest is the newest
+    chapters: frozenset[str] = frozenset()  # that it answers, by its name or its marks
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,12 @@ class Found:
 
     submissions: list[Submission] = field(default_factory=list)
     strange: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def chapters(self) -> frozenset[str]:
+        """Those that at least one file answers."""
+        return frozenset().union(*(file.chapters for one in self.submissions
+                                   for file in one.files))
 
 
 def find_submissions(folder: Path, exercises: Sequence[Exercise]) -> Found:
@@ -96,9 +107,10 @@ class _Sorter:
 
     def __init__(self, root: Path, exercises: Sequence[Exercise]) -> None:
         self.root = root
-        self.known = {exercise.id.encode() for exercise in exercises}
-        self.chapters = sorted({exercise.chapter.replace("-", "_").lower()
-                                for exercise in exercises}, key=len, reverse=True)
+        self.known = {exercise.id.encode(): exercise.chapter for exercise in exercises}
+        self.named = {exercise.chapter.replace("-", "_").lower(): exercise.chapter
+                      for exercise in exercises}
+        self.chapters = sorted(self.named, key=len, reverse=True)
         self.students: dict[str, list[File]] = {}
         self.notes: dict[str, list[str]] = {}
         self.strange: list[tuple[str, str]] = []
@@ -109,14 +121,32 @@ class _Sorter:
         match = MOODLE.fullmatch(name)
         student = self._named(match, name)
         self.students.setdefault(student, [])
-        files = []
+        files: list[File] = []
+        others: list[PurePosixPath] = []
         for path in self._below(PurePosixPath(name), student):
+            if path.suffix.lower() not in KNOWN and not (self.root / path).is_symlink():
+                others.append(path)
+                continue
             content = self._read(path, student)
-            if content is not None and self._answers(path.stem, content):
-                files.append(File(path, digest_of(content), _version(path.stem)[1]))
-            elif content is not None:
+            if content is None:
+                continue
+            if answered := self._answers(path.stem, content):
+                files.append(File(path, digest_of(content), _version(path.stem)[1], answered))
+            else:
                 self._odd(path, "answers none of these exercises", student)
+        self._others(student, others, bool(files))
         self._add(student, files)
+
+    def _others(self, student: str, paths: list[PurePosixPath], answered: bool) -> None:
+        """Tell of files of other kinds: all that may be answers, if there are no others."""
+        told = [path for path in paths if not answered
+                or not KNOWN.isdisjoint(suffix.lower() for suffix in path.suffixes)
+                or self._chapter(_version(path.name.partition(".")[0])[0]) is not None]
+        for path in told[:MOST_OTHERS]:
+            self._read(path, student)
+        if len(told) > MOST_OTHERS:
+            self._odd(PurePosixPath(told[0].parts[0]), f"holds {len(told) - MOST_OTHERS} more "
+                      "that are neither a .py nor a .ipynb", student)
 
     def file(self, path: PurePosixPath) -> None:
         """A file that stands for itself: its name begins with the student's."""
@@ -132,13 +162,17 @@ class _Sorter:
             student = stem[:len(stem) - len(chapter)].rstrip("_- ") or self.root.resolve().name
         else:
             student, version = path.stem, 0
-        content = self._read(path, None)
+        expected = moodle or chapter is not None or (self.root / path).is_symlink()
+        if expected:
+            self.students.setdefault(student, [])
+        content = self._read(path, student if expected else None)
         if content is None:
             return
-        if not self._answers(path.stem, content):
+        answered = self._answers(path.stem, content)
+        if not answered:
             self._odd(path, "answers none of these exercises", None)
             return
-        self._add(student, [File(path, digest_of(content), version)])
+        self._add(student, [File(path, digest_of(content), version, answered)])
 
     def found(self) -> Found:
         """What there is, students in the order of their names."""
@@ -184,7 +218,7 @@ class _Sorter:
             self._note(student, f"{shown(str(path))} {why}")
 
     def _below(self, top: PurePosixPath, student: str) -> Iterator[PurePosixPath]:
-        """The files of a submission that may hold answers."""
+        """The files of a submission, but for those that nobody would ask about."""
         waiting, seen = [top], 0
         while waiting:
             folder = waiting.pop()
@@ -207,7 +241,8 @@ class _Sorter:
                         self._odd(path, "is too deep inside other folders: not read", student)
                     else:
                         waiting.append(path)
-                elif entry.is_symlink() or path.suffix.lower() in {*SUFFIXES, *PACKED}:
+                elif entry.is_symlink() or path.suffix.lower() in KNOWN or not (
+                        entry.name.startswith(".") or path.suffix.lower() in USUAL):
                     yield path
 
     def _read(self, path: PurePosixPath, student: str | None) -> bytes | None:
@@ -218,10 +253,12 @@ class _Sorter:
             self._odd(path, error.strerror or str(error), student)
             return None
 
-    def _answers(self, stem: str, content: bytes) -> bool:
-        """Whether a file is one of answers, by its marks or by its name."""
+    def _answers(self, stem: str, content: bytes) -> frozenset[str]:
+        """The chapters that a file answers, by its marks or by its name."""
         marks = {match.lower().strip(b"-") for match in MARKER.findall(content)}
-        return bool(marks & self.known) or self._chapter(_version(stem)[0]) is not None
+        named = self._chapter(_version(stem)[0])
+        return frozenset([*(self.known[mark] for mark in marks & self.known.keys()),
+                          *([self.named[named]] if named else [])])
 
     def _chapter(self, stem: str) -> str | None:
         """The chapter, as part of the name, that a file's name ends with."""
