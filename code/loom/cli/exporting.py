@@ -20,11 +20,12 @@ def export_to(system: str, folder: Path, chapters: Sequence[str]) -> list[str]:
     Raises:
         LoomError: an unknown system or chapter; a folder that is in use.
     """
+    from loom.desk.desk import find_book
     from loom.exercise.source import exercises_of
     from loom.grade.exports import SYSTEMS, export
     from loom.quiz.export import FORMATS, export_quizzes
 
-    book = read_book()
+    book = read_book(find_book())
     if system in FORMATS:
         return [f"{path}" for path in export_quizzes(book, system, folder, chapters)]
     if system not in SYSTEMS:

@@ -21,12 +21,14 @@ from loom.exercise.answers import Answer, read_answers
 from loom.exercise.jupyter import CHECKER
 from loom.exercise.markers import MARKER, cut
 from loom.exercise.model import Exercise
+from loom.grade.hand import CUT
 
 if TYPE_CHECKING:
     from loom.cli.show import Around
     from loom.grade.judge import Verdict
     from loom.grade.warm import Warm
 
+PRINTED = 4_000  # characters of what an answer printed that a page shows
 _warm: dict[frozenset[str], Warm] = {}  # one for the life of the kernel
 
 
@@ -167,8 +169,10 @@ def page_of(exercise: Exercise, verdict: Verdict, around: Around,
         rows.append(f"<div>· {waiting} more not run yet: fix the one above, or use "
                     f"<code>{said(around.more)}</code></div>")
     if verdict.output.strip():
+        text = verdict.output if len(verdict.output) <= PRINTED else \
+            f"{verdict.output[:PRINTED]}\n{CUT}: {len(verdict.output):,} characters were printed"
         rows.append(f"<details><summary>What it printed</summary>"
-                    f"<pre>{said(verdict.output[:4000])}</pre></details>")
+                    f"<pre>{said(text)}</pre></details>")
     if verdict.state != "passed":
         rows.append(f"<div>{said(next_hint(exercise, around.hints))}</div>")
     if verdict.state == "failed":

@@ -11,10 +11,12 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from loom.desk.notebook import answer_in, check
+from loom.cli.show import Around
+from loom.desk.notebook import answer_in, check, page_of
 from loom.desk.progress import read_progress
 from loom.desk.shelf import read_shelf
 from loom.errors import LoomError
+from loom.grade.verdict import Verdict
 
 MARK = "# %% exercise twice · 1.1 Twice as much\n"
 RIGHT = (MARK + "def twice(x):\n    if x < 0:\n        raise ValueError(check_sign(x))\n"
@@ -98,6 +100,15 @@ def test_magics_are_no_part_of_an_answer(ready: Any) -> None:
     answer = found(ready, "%load_ext autoreload\nimport math", MARK + "%time\ndef twice(x):\n"
                    "    return 2 * x")
     assert answer.problem is None and "%" not in re.sub("# %%.*", "", answer.source)
+
+
+def test_what_was_printed_is_cut_with_a_word(ready: Any) -> None:
+    one = read_shelf(ready.root).one("twice")
+    for printed, cut in (("x" * 4_000, False), ("x" * 4_001, True)):
+        verdict = Verdict("twice", 1, "passed", (), 0.1, (), printed)
+        page = page_of(one, verdict, Around("01_first.py:1", 0))
+        assert page.count("x" * 4_000) == 1 and ("x" * 4_001 in page) is False
+        assert ("… cut here: 4,001 characters were printed" in page) is cut
 
 
 def test_outside_a_notebook(ready: Any, capsys: pytest.CaptureFixture[str]) -> None:
