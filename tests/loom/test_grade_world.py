@@ -332,6 +332,29 @@ def test_it_ends_with_the_process_that_made_it(tmp_path: Path) -> None:
     assert not any(map(os.path.exists, left)) and len(processes) >= 2
 
 
+@pytest.mark.parametrize("end", ["kill", "terminate", "wait"])
+def test_no_folder_is_left_whenever_its_maker_ends(tmp_path: Path, end: str) -> None:
+    """While it starts, and while the world for the next worker is furnished."""
+    for part in range(8):
+        work = "w.ready()" if part % 2 else "h = w.worker()"
+        program = f"import sys, time\nfrom loom.grade.warm import Warm\nw = Warm()\n" \
+            f"print('here', flush=True)\n{work}\n" \
+            f"time.sleep({0 if end == 'wait' else 600})\n"
+        child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE,
+                                 env={**os.environ, "TMPDIR": str(tmp_path)})
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"here\n"
+        if end != "wait":
+            time.sleep(0.06 * part)
+            getattr(child, end)()
+        child.wait()
+        child.stdout.close()
+    until = time.monotonic() + 20
+    while any(tmp_path.iterdir()) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert not [*tmp_path.rglob("*")]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 def test_nothing_outlives_a_warm_process_that_is_killed(warm: Warm) -> None:
     with Warm(sandbox=warm.sandbox) as fresh:

@@ -158,27 +158,27 @@ def build_root(where: str, seen: Sequence[str]) -> str:
             file.write("0")
     mount("none", "/", None, MS_REC | MS_PRIVATE)
     mount("tmpfs", where, "tmpfs", MS_NOSUID | MS_NODEV, "mode=755,size=1m")
+    os.chdir(where)  # by its name it might be made anew, when it has been deleted meanwhile
     for folder in ("/proc", "/tmp", "/dev/shm"):
-        os.makedirs(where + folder)
+        os.makedirs("." + folder)
     for folder in WRITABLE:  # before anything that may stand below them
-        mount("tmpfs", where + folder, "tmpfs", MS_NOSUID | MS_NODEV,
+        mount("tmpfs", "." + folder, "tmpfs", MS_NOSUID | MS_NODEV,
               f"mode=700,size={DISK},nr_inodes={FILES}")
     for path in sorted({*filter(os.path.lexists, SYSTEM), *seen}):
-        _show(path, where)
+        _show(path)
     for name in DEVICES:
-        _show(f"/dev/{name}", where)
+        _show(f"/dev/{name}")
     for name, number in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
-        os.symlink(f"/proc/self/fd{number}", f"{where}/dev/{name}")
-    os.mkdir(where + FOLDER)
-    if not _set_attributes(where, AT_RECURSIVE, MS_RDONLY | MS_NOSUID, 0):
+        os.symlink(f"/proc/self/fd{number}", f"./dev/{name}")
+    os.mkdir("." + FOLDER)
+    if not _set_attributes(".", AT_RECURSIVE, MS_RDONLY | MS_NOSUID, 0):
         lacks.append("its view of the system's folders is not read-only")
     for folder in WRITABLE:
-        _set_attributes(where + folder, 0, 0, MS_RDONLY)
+        _set_attributes("." + folder, 0, 0, MS_RDONLY)
     try:
-        mount("proc", f"{where}/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
+        mount("proc", "./proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC)
     except Missing:
         lacks.append("it has no /proc")
-    os.chdir(where)
     _checked(_libc.syscall(CALLS[os.uname().machine]["pivot_root"], b".", b"."), "pivot_root")
     _checked(_libc.umount2(b".", MNT_DETACH), "umount of the old root")
     os.chdir(FOLDER)
@@ -198,9 +198,9 @@ def _set_attributes(path: str, how: int, on: int, off: int) -> bool:
                              ctypes.c_size_t(len(attributes)))) == 0
 
 
-def _show(path: str, where: str) -> None:
-    """Bind one file or folder at the same path of the new root."""
-    target = where + path
+def _show(path: str) -> None:
+    """Bind one file or folder at the same path of the new root, the folder that this one is in."""
+    target = "." + path
     if os.path.lexists(target):
         return
     os.makedirs(os.path.dirname(target), exist_ok=True)

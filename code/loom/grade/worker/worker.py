@@ -65,9 +65,9 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     cage.gather_pages()
-    _say(control.fileno(), {"caged": caged, "lacks": lacks, "memory": _memory()})
     crew = Crew(tools, setup, builder)
-    with suppress(ConnectionError):
+    with suppress(ConnectionError):  # who started this may be gone already
+        _say(control.fileno(), {"caged": caged, "lacks": lacks, "memory": _memory()})
         _serve(control, crew)
     crew.close()
     cage.remove(setup["where"])
