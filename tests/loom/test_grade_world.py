@@ -336,10 +336,12 @@ def test_it_ends_with_the_process_that_made_it(tmp_path: Path) -> None:
 def test_no_folder_is_left_whenever_its_maker_ends(tmp_path: Path, end: str) -> None:
     """While it starts, and while the world for the next worker is furnished."""
     for part in range(8):
-        work = "w.ready()" if part % 2 else "h = w.worker()"
-        program = f"import sys, time\nfrom loom.grade.warm import Warm\nw = Warm()\n" \
-            f"print('here', flush=True)\n{work}\n" \
-            f"time.sleep({0 if end == 'wait' else 600})\n"
+        work = "w.ready" if part % 2 else "w.worker"
+        program = f"import threading, time\nfrom loom.grade.warm import Warm\nw = Warm()\n" \
+            f"thread = threading.Thread(target={work}, daemon=True)\nthread.start()\n" \
+            "while w._process is None: time.sleep(0.001)\n" \
+            "print('here', flush=True)  # before, nobody else knew of the folder\n" \
+            f"{'thread.join()' if end == 'wait' else 'time.sleep(600)'}\n"
         child = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE,
                                  env={**os.environ, "TMPDIR": str(tmp_path)})
         assert child.stdout is not None
