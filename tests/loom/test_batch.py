@@ -56,13 +56,18 @@ def softmax(x: np.ndarray) -> np.ndarray:
 """ + suite.HONEST[suite.HONEST.index("# %% exercise center"):]
 
 
+def write_book(root: Path) -> None:
+    """Write the small book of the attacks, one chapter with two exercises."""
+    for name, text in suite.BOOK.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def book(tmp_path_factory: pytest.TempPathFactory) -> Book:
     """A book of one chapter with two exercises, four points."""
     root = tmp_path_factory.mktemp("book")
-    for name, text in suite.BOOK.items():
-        (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
+    write_book(root)
     return read_book(root)
 
 
@@ -579,9 +584,7 @@ def test_the_pages_own_exercise_is_one_of_this_book_too(tmp_path: Path) -> None:
 def two(tmp_path_factory: pytest.TempPathFactory) -> Book:
     """A book of three chapters, the last two with the same exercises under other names."""
     root = tmp_path_factory.mktemp("two")
-    for name, text in suite.BOOK.items():
-        (root / name).parent.mkdir(exist_ok=True)
-        (root / name).write_text(text, encoding="utf-8")
+    write_book(root)
     for other in ("02-other", "03-last"):
         with (root / "_toc.yml").open("a") as toc:
             toc.write(f"  - file: book/{other}\n")
